@@ -1,0 +1,248 @@
+"""The composition root: the one place that knows everybody and puts the house together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import timedelta
+from importlib.metadata import entry_points
+
+import aiohttp
+
+import bot
+from bot.chat import CHAT
+from bot.chat.capability import Capability
+from bot.chat.desk import Desk, House
+from bot.chat.dispatch import Dispatcher
+from bot.chat.i18n import Texts
+from bot.consults import CONSULTS
+from bot.directory.roster import RosterFile
+from bot.kernel import inbox, outbox, timers
+from bot.kernel.clock import Clock, SystemClock
+from bot.kernel.db import Database, Tx
+from bot.kernel.engine import Engine
+from bot.kernel.errors import CurbsideError
+from bot.kernel.inbox import InboxEntry
+from bot.kernel.outbox import Outgoing
+from bot.kernel.sealing import KeyRing
+from bot.kernel.timers import Timer
+from bot.matrix.bot import BotAccount
+from bot.matrix.http import MatrixError
+from bot.matrix.store import RoomIndex
+from bot.matrix.sync import EVENT_TOPIC
+from bot.oncall import ONCALL
+from bot.settings import Settings
+from bot.web.health import BotState, Health, bots_probe, problem_probe, work_probe
+from bot.web.server import WebServer
+
+log = logging.getLogger(__name__)
+
+ROLES = ("sync", "worker", "web")
+MODERATORS_ROOM = "room:moderators"
+_DRAIN_SECONDS = 10.0
+_DAY = timedelta(days=1)
+
+
+def capabilities() -> tuple[Capability, ...]:
+    """Our own features, then those of outside packages (entry point `curbside.capabilities`)."""
+    outside = []
+    for point in entry_points(group="curbside.capabilities"):
+        found = point.load()
+        if not isinstance(found, Capability):
+            raise CurbsideError(f"The entry point {point.name} of curbside.capabilities is no Capability.")
+        outside.append(found)
+    return (CHAT, ONCALL, CONSULTS, *outside)
+
+
+def open_database(settings: Settings, clock: Clock | None = None) -> Database:
+    """The database of these settings, with its at-rest keys."""
+    keys = KeyRing.load(settings.path(settings.at_rest_keys))
+    settings.path(settings.data_dir).mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Database(settings.database_url, clock or SystemClock(), keys)
+
+
+def make_house(settings: Settings, known: Sequence[Capability], roster: RosterFile) -> House:
+    """What every use case is handed."""
+    bot_users = {name: account.user_id for name, account in settings.bots.items()}
+    folders = [capability.locale for capability in known if capability.locale is not None]
+    return House(settings, Texts(folders), RoomIndex(bot_users), bot_users, {RosterFile: roster})
+
+
+class Curbside:
+    """The running program: accounts, engine and web server, by role."""
+
+    def __init__(self, settings: Settings, database: Database, roles: Collection[str], bots: Collection[str]) -> None:
+        self._settings = settings
+        self._database = database
+        self._roles = roles
+        self._bots = [name for name in settings.bots if name in bots]
+        self._capabilities = capabilities()
+        self._roster = RosterFile(settings.path(settings.roster), settings.timezone)
+        self._house = make_house(settings, self._capabilities, self._roster)
+        self._dispatcher = Dispatcher(self._house, self._capabilities)
+        self._engine = Engine(
+            database, on_entry=self._on_entry, on_timer=self._on_timer, gave_up=self._gave_up
+        )
+        self._topics = {topic: run for one in self._capabilities for topic, run in one.topics.items()}
+        self._timers = {kind: run for one in self._capabilities for kind, run in one.timers.items()}
+        self._accounts: list[BotAccount] = []
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Run until SIGTERM or SIGINT, then finish what is in hand."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        connector = aiohttp.TCPConnector(limit=64)
+        async with aiohttp.ClientSession(
+            connector=connector, headers={"User-Agent": f"Curbside/{bot.__version__}"}
+        ) as session:
+            if "sync" in self._roles:
+                self._accounts = [
+                    BotAccount(name, self._settings, self._database, session) for name in self._bots
+                ]
+            tasks = [asyncio.create_task(account.run()) for account in self._accounts]
+            engine = None
+            if "worker" in self._roles:
+                await self._set_daily()
+                await self._ensure_moderators_room()
+                engine = asyncio.create_task(self._engine.run())
+            web = WebServer(self._settings.web, self._health(), self._database) if "web" in self._roles else None
+            try:
+                if web is not None:
+                    await web.start()
+                await self._stop.wait()
+                await self._drain(engine)
+            finally:
+                await _cancel([*tasks, *([engine] if engine else [])])
+                if web is not None:
+                    await web.stop()
+
+    async def _drain(self, engine: asyncio.Task[None] | None) -> None:
+        log.info("stopping: finishing what is in hand")
+        self._engine.drain()
+        if engine is not None:
+            await asyncio.wait([engine], timeout=_DRAIN_SECONDS)
+        await asyncio.gather(*(account.drain(_DRAIN_SECONDS) for account in self._accounts))
+
+    def _health(self) -> Health:
+        health = Health()
+        health.add("database", work_probe(self._database, self._settings.health))
+        health.add("bots", bots_probe(self._bot_states, self._database.clock))
+        health.add("roster", problem_probe(self._roster_problem))
+        return health
+
+    def _bot_states(self) -> list[BotState]:
+        return [BotState(one.name, one.stopped, one.last_sync) for one in self._accounts]
+
+    def _roster_problem(self) -> str | None:
+        error = self._roster.error
+        return None if error is None else f"The roster is broken: {error}"
+
+    # Handlers ------------------------------------------------------------------------------------
+
+    async def _on_entry(self, tx: Tx, entry: InboxEntry) -> None:
+        if entry.topic == EVENT_TOPIC:
+            await self._dispatcher.handle(tx, entry)
+        elif (handler := self._topics.get(entry.topic)) is not None:
+            await handler(Desk(self._house, tx, entry.bot), entry)
+        else:
+            log.error("nobody handles this topic", extra={"topic": entry.topic})
+
+    async def _gave_up(self, tx: Tx, entry: InboxEntry) -> None:
+        if entry.topic == EVENT_TOPIC:
+            await self._dispatcher.failed(tx, entry)
+
+    async def _on_timer(self, tx: Tx, timer: Timer) -> None:
+        if timer.kind == "daily":
+            await self._daily(tx)
+        elif (handler := self._timers.get(timer.kind)) is not None:
+            bot_name = str(timer.facts.get("bot") or next(iter(self._settings.bots)))
+            await handler(Desk(self._house, tx, bot_name), timer)
+        else:
+            log.error("nobody handles this timer", extra={"kind": timer.kind})
+
+    # Housekeeping --------------------------------------------------------------------------------
+
+    async def _set_daily(self) -> None:
+        async with self._database.begin() as tx:
+            if not await timers.is_set(tx, "daily", "house"):
+                await self._next_daily(tx)
+
+    async def _next_daily(self, tx: Tx) -> None:
+        tomorrow = (tx.now + _DAY).replace(hour=3, minute=17, second=0, microsecond=0)
+        await timers.set_timer(tx, "daily", "house", tomorrow)
+
+    async def _daily(self, tx: Tx) -> None:
+        """Forget what is old, and let every capability do its daily work."""
+        await inbox.purge(tx)
+        await outbox.purge(tx)
+        for capability in self._capabilities:
+            if capability.daily is not None:
+                await capability.daily(Desk(self._house, tx, next(iter(self._settings.bots))))
+        await self._next_daily(tx)
+
+    async def _ensure_moderators_room(self) -> None:
+        """Make the moderators' room on the first start, and invite moderators added since."""
+        moderators = self._settings.moderators
+        if not moderators:
+            return
+        name = next(iter(self._settings.bots))
+        async with self._database.begin() as tx:
+            facts = await self._house.rooms.facts(tx, name, MODERATORS_ROOM)
+            if facts is not None:
+                missing = [user for user in moderators if user not in facts.members]
+                await outbox.put_all(
+                    tx, [Outgoing(name, MODERATORS_ROOM, "invite", {"user_id": user}) for user in missing]
+                )
+            elif not await outbox.is_pending(tx, name, MODERATORS_ROOM, "create"):
+                room_name = f"Curbside moderators · {self._settings.hospital}"
+                body = {"name": room_name, "invite": list(moderators), "power": {"users_default": 0}}
+                await outbox.put(tx, Outgoing(name, MODERATORS_ROOM, "create", body))
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def key_status(settings: Settings) -> list[str]:
+    """What people's clients show about the bots, in words."""
+    return await _for_each_bot(settings, lambda account: account.key_status())
+
+
+async def bootstrap_keys(settings: Settings, reset: bool) -> list[str]:
+    """Set up cross-signing for every bot; with `reset` make new identities."""
+    return await _for_each_bot(settings, lambda account: account.bootstrap_keys(reset=reset))
+
+
+async def _for_each_bot(
+    settings: Settings, ask: Callable[[BotAccount], Awaitable[tuple[str, ...]]]
+) -> list[str]:
+    database = open_database(settings)
+    said: list[str] = []
+    try:
+        async with aiohttp.ClientSession() as session:
+            for name in settings.bots:
+                try:
+                    said += await ask(BotAccount(name, settings, database, session))
+                except MatrixError as error:
+                    raise CurbsideError(f"{settings.homeserver} does not answer as it should ({error}).") from None
+    finally:
+        await database.close()
+    return said
+
+
+async def run(settings: Settings, roles: Collection[str] = ROLES, bots: Collection[str] = ()) -> None:
+    """Run the bots (all of them by default) in these roles until a signal ends the process."""
+    unknown = [name for name in bots if name not in settings.bots]
+    if unknown:
+        raise CurbsideError(f"--bots: there is no bot called {unknown[0]} in the settings.")
+    database = open_database(settings)
+    try:
+        await Curbside(settings, database, roles, bots or list(settings.bots)).run()
+    finally:
+        await database.close()

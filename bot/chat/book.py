@@ -1,0 +1,56 @@
+"""The commands of all capabilities: which bot knows which word."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from bot.chat.command import Command
+from bot.chat.parsing import normal
+from bot.kernel.errors import CurbsideError
+
+if TYPE_CHECKING:
+    from bot.chat.desk import Context
+
+
+class CommandBook:
+    """Commands by bot and word; a word that two commands claim stops the start with a CurbsideError."""
+
+    def __init__(self, commands: Iterable[Command], bots: Iterable[str]) -> None:
+        self.bots = tuple(bots)
+        self._words: dict[str, dict[str, Command]] = {bot: {} for bot in self.bots}
+        for command in commands:
+            known_to = [bot for bot in self.bots if not command.bots or bot in command.bots]
+            # A house without the bot that a command names still has the command.
+            for bot in known_to or self.bots[:1]:
+                for word in (command.word, *command.synonyms):
+                    taken = self._words[bot].setdefault(normal(word), command)
+                    if taken is not command:
+                        raise CurbsideError(
+                            f"The commands {taken.word} and {command.word} both claim the word {word}: "
+                            "remove one of the two capabilities."
+                        )
+
+    def find(self, bot: str, word: str) -> Command | None:
+        """The command that a bot knows under this word or synonym."""
+        return self._words.get(bot, {}).get(normal(word))
+
+    def words(self, bot: str) -> Collection[str]:
+        """Every word and synonym that a bot knows, in normal form."""
+        return self._words.get(bot, {}).keys()
+
+    def commands(self, bot: str) -> list[Command]:
+        """A bot's commands, each once."""
+        return list({command.word: command for command in self._words.get(bot, {}).values()}.values())
+
+    def own_words(self, bot: str) -> Mapping[str, str]:
+        """Every word and synonym in normal form → its command's own word."""
+        return {word: command.word for word, command in self._words.get(bot, {}).items()}
+
+    def knowing(self, word: str) -> list[str]:
+        """The bots that know a word."""
+        return [bot for bot in self.bots if word in self._words[bot]]
+
+    async def permitted(self, ctx: Context) -> list[Command]:
+        """The commands that this person may use with this bot."""
+        return [command for command in self.commands(ctx.bot) if await command.may(ctx)]

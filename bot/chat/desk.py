@@ -1,0 +1,174 @@
+"""What a use case has in its hands: the open transaction, the settings, and ways to speak."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from bot.chat import buttons, store
+from bot.chat.book import CommandBook
+from bot.chat.i18n import Texts, Translator
+from bot.chat.message import Message, content_of
+from bot.chat.store import Person
+from bot.kernel import outbox
+from bot.kernel.db import Tx
+from bot.kernel.outbox import Outgoing
+from bot.settings import Settings
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class RoomFacts:
+    """What we know of a room: `direct` when nobody but the bot and one person is in it."""
+
+    room_id: str
+    encrypted: bool
+    members: tuple[str, ...]
+    direct: bool
+    version: str = ""
+    power: Mapping[str, int] = field(default_factory=dict)
+
+
+class RoomDirectory(Protocol):
+    """The room index, as features see it."""
+
+    async def facts(self, tx: Tx, bot: str, room: str) -> RoomFacts | None:
+        """Facts of a room by id or by key (`dm:@user`, `room:NAME`); None when it does not exist yet."""
+        ...
+
+
+@dataclass(frozen=True)
+class House:
+    """What lives as long as the process, handed to every use case."""
+
+    settings: Settings
+    texts: Texts
+    rooms: RoomDirectory
+    bot_users: Mapping[str, str]  # bot name → Matrix user id
+    parts: Mapping[type, Any] = field(default_factory=dict)  # what features share, by type
+
+    def part(self, kind: type[_T]) -> _T:
+        """The one object of this type that the composition root made (a roster, a policy)."""
+        part: _T = self.parts[kind]
+        return part
+
+
+class Desk:
+    """One use case at work for one bot: all it does commits with `tx`."""
+
+    def __init__(self, house: House, tx: Tx, bot: str) -> None:
+        self.house = house
+        self.tx = tx
+        self.bot = bot
+
+    @property
+    def now(self) -> datetime:
+        return self.tx.now
+
+    def typed(self, command: str) -> str:
+        """How a command is typed in this house: with its prefix."""
+        return self.house.settings.prefix + command
+
+    async def translator(self, user_id: str) -> Translator:
+        """Speak to this person in their language and time zone."""
+        return self.house.texts.translator(await store.person(self.tx, user_id, self.house.settings))
+
+    def house_translator(self) -> Translator:
+        """Speak to a room in the house's language."""
+        return self.house.texts.translator(store.stranger("", self.house.settings))
+
+    async def send(
+        self,
+        room: str,
+        message: Message,
+        *,
+        thread: str | None = None,
+        edits: str | None = None,
+        topic: str | None = None,
+        ref: str | None = None,
+        clear: bool = False,
+    ) -> str:
+        """Queue a message; returns the outbox id of its first part.
+
+        `room` is an id, `dm:@user:server` or `room:NAME`; `thread` and `edits` name an event or an
+        outbox id. When the message has been delivered or given up, `topic` is told with `ref`.
+        `clear` sends it unencrypted even in an encrypted room: for notices without any content.
+        """
+        facts = await self._facts(room)
+        contents = content_of(message, thread=thread, edits=edits, encrypted=facts is None or facts.encrypted)
+        outs = [
+            Outgoing(self.bot, room, "send", {"type": "m.room.message", "content": content, "clear": clear})
+            for content in contents
+        ]
+        kept = buttons.kept(message.buttons, thread)
+        outs[0] = Outgoing(self.bot, room, "send", outs[0].body, buttons=kept, topic=topic, ref=ref)
+        first, *_rest = await outbox.put_all(self.tx, outs)
+        if message.buttons and edits is None:
+            await outbox.put_all(self.tx, [self._button(room, first, emoji) for emoji in message.buttons])
+        return first
+
+    async def direct(self, user_id: str, message: Message, **options: Any) -> str:
+        """Queue a message for somebody's direct chat with this bot, which is made when missing."""
+        return await self.send(f"dm:{user_id}", message, **options)
+
+    async def _facts(self, room: str) -> RoomFacts | None:
+        return await self.house.rooms.facts(self.tx, self.bot, room)
+
+    def _button(self, room: str, first: str, emoji: str) -> Outgoing:
+        relation = {"rel_type": "m.annotation", "event_id": {"$out": first}, "key": emoji}
+        return Outgoing(self.bot, room, "send", {"type": "m.reaction", "content": {"m.relates_to": relation}})
+
+
+@dataclass(frozen=True)
+class Said:
+    """The event that a person sent: `text` is what they typed, or the command behind a reaction.
+
+    `event_id` is the message itself when they corrected it by an edit; `reply_to` the message they
+    answered or reacted to; `pills` the people mentioned, as (name shown, user id).
+    """
+
+    event_id: str
+    room_id: str
+    sender: str
+    text: str
+    thread: str | None = None
+    reply_to: str | None = None
+    reaction: str | None = None
+    pills: tuple[tuple[str, str], ...] = ()
+
+
+class Context(Desk):
+    """A desk at which one person asks for something."""
+
+    def __init__(
+        self,
+        house: House,
+        tx: Tx,
+        bot: str,
+        *,
+        person: Person,
+        room: RoomFacts,
+        said: Said,
+        book: CommandBook | None = None,
+    ) -> None:
+        super().__init__(house, tx, bot)
+        self.person = person
+        self.room = room
+        self.said = said
+        self.t = house.texts.translator(person)
+        self.book = book or CommandBook((), house.bot_users)
+
+    @property
+    def sender(self) -> str:
+        """The Matrix id of the person who asks."""
+        return self.said.sender
+
+    async def reply(self, message: Message, *, edits: str | None = None) -> str:
+        """Answer where the person asked, in the thread they asked in."""
+        return await self.send(self.room.room_id, message, thread=self.said.thread, edits=edits)
+
+    async def _facts(self, room: str) -> RoomFacts | None:
+        return self.room if room == self.room.room_id else await super()._facts(room)

@@ -1,0 +1,81 @@
+"""What the encryption has to tell people: a message withheld, an identity replaced. Never silent.
+
+The texts hold no content of any message, so they may go out unencrypted to a person none of whose
+sessions is trusted; every other way of telling them would be withheld as well.
+"""
+
+from __future__ import annotations
+
+from bot.chat.desk import Desk
+from bot.chat.i18n import Translator
+from bot.chat.message import Message
+from bot.chat.rich import Rich, lines, mention
+from bot.kernel.inbox import InboxEntry
+
+MODERATORS_ROOM = "room:moderators"
+
+
+async def withheld(desk: Desk, entry: InboxEntry) -> None:
+    """Tell a person, and the moderators, that one of their sessions was not given a message."""
+    user_id, device_id = str(entry.payload["user_id"]), str(entry.payload["device_id"])
+    code, room_id = str(entry.payload["code"]), str(entry.payload["room_id"])
+    t = await desk.translator(user_id)
+    facts = await desk.house.rooms.facts(desk.tx, desk.bot, room_id)
+    room = room_id if facts is not None and facts.direct else f"dm:{user_id}"
+    message = Message("withheld", _to_person(t, device_id, code), loud=True)
+    await desk.send(room, message, clear=bool(entry.payload["alone"]))
+    desk.tx.audit("system", "message.withheld", user_id, device=device_id, code=code)
+    if desk.house.settings.moderators:
+        house = desk.house_translator()
+        text = house(
+            "A message to {who} was withheld from session {device}: {why}.",
+            who=mention(user_id),
+            device=device_id,
+            why=_why(house, code),
+        )
+        await desk.send(MODERATORS_ROOM, Message("withheld", text))
+
+
+async def identity_changed(desk: Desk, entry: InboxEntry) -> None:
+    """Tell the moderators that somebody's encryption identity is a new one."""
+    user_id = str(entry.payload["user_id"])
+    desk.tx.audit("system", "identity.changed", user_id)
+    if desk.house.settings.moderators:
+        t = desk.house_translator()
+        text = t(
+            "{who} has a new encryption identity: a reset, or somebody else with the account. "
+            "If you did not expect it, ask them by another way.",
+            who=mention(user_id),
+        )
+        await desk.send(MODERATORS_ROOM, Message("identity", text))
+
+
+def _why(t: Translator, code: str) -> Rich:
+    if code == "m.unverified":
+        return t("its owner has not verified it")
+    return t("no secure channel to it could be set up")
+
+
+def _to_person(t: Translator, device_id: str, code: str) -> Rich:
+    if code == "m.unverified":
+        return lines(
+            [
+                t(
+                    "I could not show you a message on your session **{device}**: it is not verified.",
+                    device=device_id,
+                ),
+                t(
+                    "Open your client's settings, choose Sessions (or Devices), verify this one, "
+                    "then ask me again."
+                ),
+            ]
+        )
+    return lines(
+        [
+            t(
+                "I could not show you a message on your session **{device}**: its keys ran out.",
+                device=device_id,
+            ),
+            t("Open your client there for a moment, then ask me again."),
+        ]
+    )

@@ -1,0 +1,258 @@
+"""What `curbside check` looks at."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import aiohttp
+from sqlalchemy import Table, select
+
+from bot.cli.common import open_keys, opened, outside_migrations
+from bot.directory.policy import may_talk
+from bot.directory.roster import load_roster
+from bot.kernel import migrate
+from bot.kernel.db import Database, Sealed, Tx, sealed_tables
+from bot.kernel.errors import CurbsideError
+from bot.matrix.http import Http, MatrixError
+from bot.matrix.store import SecretBox
+from bot.settings import BotSettings, Settings
+
+_SAMPLE = 100  # sealed rows tried at either end of each table
+_LOGIN_TYPES = {
+    "password_file": "m.login.password",
+    "appservice_token_file": "m.login.application_service",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line: how grave, about what, and what to do."""
+
+    level: Literal["ok", "warn", "error"]
+    subject: str
+    text: str
+
+
+async def everything(settings: Settings) -> AsyncIterator[Finding]:
+    """All findings, in the order in which an operator would mend them."""
+    for finding in (*_secrets(settings), *_data_dir(settings)):
+        yield finding
+    try:
+        open_keys(settings)
+    except CurbsideError as error:
+        yield Finding("error", "at_rest_keys", str(error))
+        return
+    tokens: dict[str, str] = {}
+    async for finding in _database(settings, tokens):
+        yield finding
+    async with aiohttp.ClientSession() as session:
+        async for finding in _homeserver(settings, session, tokens):
+            yield finding
+    for finding in (*_roster(settings), *_moderators(settings)):
+        yield finding
+
+
+# Files -------------------------------------------------------------------------------------------
+
+
+def _secret_files(settings: Settings) -> Iterator[tuple[str, Path]]:
+    yield "at_rest_keys", settings.at_rest_keys
+    if settings.database_password_file is not None:
+        yield "database_password_file", settings.database_password_file
+    for name, bot in settings.bots.items():
+        for field in ("password_file", "token_file", "appservice_token_file"):
+            path = getattr(bot, field)
+            if path is not None:
+                yield f"bots.{name}.{field}", path
+
+
+def _secrets(settings: Settings) -> Iterator[Finding]:
+    for name, path in _secret_files(settings):
+        try:
+            settings.secret(path, name)
+        except CurbsideError as error:
+            yield Finding("error", name, str(error).removeprefix(f"{name}: "))
+            continue
+        file = settings.path(path)
+        if stat.S_IMODE(file.stat().st_mode) & 0o077:
+            yield Finding("warn", name, f"others on this machine may read {file}: chmod 600 {file}")
+        else:
+            yield Finding("ok", name, "only its owner may read it")
+
+
+def _data_dir(settings: Settings) -> Iterator[Finding]:
+    folder = settings.path(settings.data_dir)
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        yield Finding("error", "data_dir", f"{folder} cannot be written to")
+    else:
+        yield Finding("ok", "data_dir", f"{folder} can be written to")
+
+
+# Database ----------------------------------------------------------------------------------------
+
+
+async def _database(settings: Settings, tokens: dict[str, str]) -> AsyncIterator[Finding]:
+    try:
+        async with opened(settings) as database:
+            found = await migrate.status(database, outside_migrations())
+            revision = ", ".join(sorted(found.current)) or "none"
+            if found.ahead:
+                yield Finding("error", "database", f"made by a newer version (revision {revision})")
+            elif not found.up_to_date:
+                yield Finding("warn", "database", f"at revision {revision}: `curbside run` will upgrade it")
+            else:
+                yield Finding("ok", "database", f"reachable, at revision {revision}")
+                for finding in await _sealed(database):
+                    yield finding
+                for name in settings.bots:
+                    stored = await SecretBox(database, name).load("login") or {}
+                    if stored.get("token") and stored.get("user_id") == settings.bots[name].user_id:
+                        tokens[name] = stored["token"]
+    except CurbsideError as error:
+        yield Finding("error", "database", str(error).removeprefix("database: "))
+
+
+async def _sealed(database: Database) -> list[Finding]:
+    tried = 0
+    async with database.read() as tx:
+        for table in sealed_tables():
+            try:
+                tried += await _open_some(tx, table)
+            except CurbsideError as error:
+                return [Finding("error", "at_rest_keys", str(error))]
+    return [Finding("ok", "at_rest_keys", f"open what is stored ({tried} values tried)")]
+
+
+async def _open_some(tx: Tx, table: Table) -> int:
+    (key,) = table.primary_key.columns
+    columns = [column for column in table.columns if isinstance(column.type, Sealed)]
+    tried = 0
+    for order in (key.asc(), key.desc()):
+        for row in await tx.conn.execute(select(key, *columns).order_by(order).limit(_SAMPLE)):
+            for column, value in zip(columns, row[1:], strict=True):
+                tx.open(column, row[0], value)
+                tried += value is not None
+    return tried
+
+
+# Homeserver --------------------------------------------------------------------------------------
+
+
+async def _homeserver(
+    settings: Settings, session: aiohttp.ClientSession, tokens: dict[str, str]
+) -> AsyncIterator[Finding]:
+    parts = urlsplit(settings.homeserver)
+    if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        yield Finding("warn", "homeserver", "http without TLS: passwords cross the network in the clear")
+    http = Http(settings.homeserver, session)
+    try:
+        versions = (await http.request("GET", "/_matrix/client/versions", timeout=10)).get("versions") or []
+        flows = (await http.request("GET", "/_matrix/client/v3/login", timeout=10)).get("flows") or []
+    except MatrixError as error:
+        yield Finding(
+            "error", "homeserver", f"{settings.homeserver} does not answer as a homeserver ({error})"
+        )
+        return
+    newest = str(versions[-1]) if versions else "no version"
+    if "v1.11" in versions:
+        yield Finding("ok", "homeserver", f"answers, up to Matrix {newest}")
+    else:
+        yield Finding("warn", "homeserver", f"{newest} is its newest version; media needs Matrix v1.11")
+    types = {flow.get("type") for flow in flows if isinstance(flow, dict)}
+    for name, bot in settings.bots.items():
+        yield await _account(name, bot, settings, types, Http(settings.homeserver, session), tokens.get(name))
+
+
+async def _account(
+    name: str, bot: BotSettings, settings: Settings, flows: set[object], http: Http, token: str | None
+) -> Finding:
+    subject = f"bots.{name}"
+    for field, flow in _LOGIN_TYPES.items():
+        if getattr(bot, field) is not None and flow not in flows:
+            return Finding("error", f"{subject}.{field}", f"the homeserver does not offer {flow}")
+    try:
+        if bot.password_file is not None and token is None:
+            return await _by_password(subject, bot, settings, http)
+        path = bot.token_file or bot.appservice_token_file
+        http.token = token or settings.secret(path or Path(), subject)
+        if bot.appservice_token_file is not None:
+            http.masquerade = {"user_id": bot.user_id}
+        me = (await http.request("GET", "/_matrix/client/v3/account/whoami", timeout=10)).get("user_id")
+    except MatrixError as error:
+        if error.transient:
+            return Finding("warn", subject, f"could not be tried now ({error})")
+        if token is not None:
+            return Finding("warn", subject, "its session was ended; `curbside run` logs in anew")
+        return Finding("error", subject, f"the homeserver refused {bot.user_id} ({error})")
+    except CurbsideError as error:
+        return Finding("error", subject, str(error).removeprefix(f"{subject}: "))
+    if me != bot.user_id:
+        return Finding("error", f"{subject}.user_id", f"the token belongs to {me}")
+    return Finding("ok", subject, f"{bot.user_id} is logged in")
+
+
+async def _by_password(subject: str, bot: BotSettings, settings: Settings, http: Http) -> Finding:
+    """Log in and out again: nothing less shows that the password is right."""
+    assert bot.password_file is not None
+    answer = await http.request(
+        "POST",
+        "/_matrix/client/v3/login",
+        json={
+            "type": "m.login.password",
+            "identifier": {"type": "m.id.user", "user": bot.user_id},
+            "password": settings.secret(bot.password_file, subject),
+            "initial_device_display_name": "curbside check",
+        },
+        timeout=20,
+    )
+    http.token = str(answer["access_token"])
+    await http.request("POST", "/_matrix/client/v3/logout", json={}, timeout=10)
+    return Finding("ok", subject, f"{bot.user_id} can log in")
+
+
+# Who is who --------------------------------------------------------------------------------------
+
+
+def _roster(settings: Settings) -> Iterator[Finding]:
+    try:
+        roster = load_roster(settings.path(settings.roster), settings.timezone)
+    except CurbsideError as error:
+        yield Finding("error", "roster", str(error))
+        return
+    if not roster.services:
+        yield Finding("warn", "roster", "names no service yet: nobody can be consulted")
+    for key, service in roster.services.items():
+        people = {*service.on_call, *(shift.who for shift in service.shifts)}
+        outside = sorted(user for user in people if not may_talk(user, settings.servers))
+        if not people:
+            yield Finding("error", f"roster.services.{key}", "has nobody: its consults go to the moderators")
+        elif outside:
+            yield Finding(
+                "error",
+                f"roster.services.{key}",
+                f"{', '.join(outside)}: of a server that is not in allowed_servers",
+            )
+        else:
+            chain = "" if service.on_call else "; outside its shifts there is nobody"
+            yield Finding(
+                "warn" if chain else "ok", f"roster.services.{key}", f"{len(people)} to call{chain}"
+            )
+
+
+def _moderators(settings: Settings) -> Iterator[Finding]:
+    outside = [user for user in settings.moderators if not may_talk(user, settings.servers)]
+    if not settings.moderators:
+        yield Finding("warn", "moderators", "nobody is told when a consult finds no answer")
+    elif outside:
+        yield Finding(
+            "error", "moderators", f"{', '.join(outside)}: of a server that is not in allowed_servers"
+        )
+    else:
+        yield Finding("ok", "moderators", f"{len(settings.moderators)}")

@@ -1,0 +1,228 @@
+"""The database: one transaction per use case, on SQLite (WAL) or PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Dialect,
+    LargeBinary,
+    MetaData,
+    Table,
+    TypeDecorator,
+    event,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from bot.kernel.clock import Clock
+from bot.kernel.errors import CurbsideError
+from bot.kernel.sealing import KeyRing
+
+metadata = MetaData()
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def milliseconds(moment: datetime) -> int:
+    """Whole milliseconds from 1970 UTC to an aware datetime, as the database keeps it."""
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware UTC datetime, kept as integer milliseconds so that both databases compare alike."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else milliseconds(value)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else _EPOCH + int(value) * _MILLISECOND
+
+
+class Sealed(LargeBinary):
+    """A column of values sealed at rest; its table has one text primary key (see `Tx.seal`)."""
+
+
+def place_of(column: Column[Any], row_id: str) -> str:
+    """Name the place of a sealed value: `table.column:row`."""
+    return f"{column.table.name}.{column.name}:{row_id}"
+
+
+class Tx:
+    """One open transaction: its connection, its moment, and whom to wake when it commits."""
+
+    def __init__(self, conn: AsyncConnection, now: datetime, keys: KeyRing) -> None:
+        self.conn = conn
+        self.now = now
+        self.keys = keys
+        self.wakes: set[str] = set()
+        self.audit_entries: list[tuple[str, str, str, Mapping[str, Any]]] = []
+
+    def seal(self, column: Column[Any], row_id: str, value: Any) -> bytes:
+        """Seal a JSON value for this column and row."""
+        plain = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        return self.keys.seal(plain, place_of(column, row_id))
+
+    def open(self, column: Column[Any], row_id: str, sealed: bytes | None) -> Any:
+        """Open a sealed JSON value; None stays None."""
+        if sealed is None:
+            return None
+        return json.loads(self.keys.open(sealed, place_of(column, row_id)).decode("utf-8", "surrogatepass"))
+
+    def audit(self, actor: str, action: str, subject: str, **facts: str | int | bool | None) -> None:
+        """Add a line to the audit trail, chained when the transaction commits; never free text."""
+        self.audit_entries.append((actor, action, subject, facts))
+
+
+class Wakeups:
+    """Events by which a commit wakes the loop that has new work."""
+
+    def __init__(self) -> None:
+        self._events: dict[str, asyncio.Event] = {}
+
+    def event(self, name: str) -> asyncio.Event:
+        return self._events.setdefault(name, asyncio.Event())
+
+    async def wait(self, name: str, timeout: float) -> None:
+        """Return when `name` is woken, or after `timeout` seconds; the event is reset."""
+        waiting = self.event(name)
+        try:
+            await asyncio.wait_for(waiting.wait(), timeout)
+        except TimeoutError:
+            return
+        finally:
+            waiting.clear()
+
+
+class Database:
+    """Opens transactions; on SQLite writers queue in order instead of failing as busy."""
+
+    def __init__(self, url: str, clock: Clock, keys: KeyRing) -> None:
+        parsed = make_url(url)
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        self.url = url
+        self.clock = clock
+        self.keys = keys
+        self.wakeups = Wakeups()
+        self._writer = asyncio.Lock()
+        options: dict[str, Any] = {} if self.is_sqlite else {"pool_size": 8, "pool_pre_ping": True}
+        try:
+            # Error texts must not carry the values of a statement into a log.
+            self.engine: AsyncEngine = create_async_engine(url, hide_parameters=True, **options)
+        except ModuleNotFoundError as error:
+            raise CurbsideError(
+                f"The setting `database` needs the package {error.name}: pip install 'curbside[postgres]'."
+            ) from None
+        if self.is_sqlite:
+            event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
+            event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Tx]:
+        """Open a transaction for writing; it commits when the block ends, and rolls back on an error."""
+        if self.is_sqlite:
+            async with self._writer, self._transaction({"curbside_write": True}) as tx:
+                yield tx
+        else:
+            async with self._transaction({}) as tx:
+                yield tx
+        for name in tx.wakes:
+            self.wakeups.event(name).set()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Tx]:
+        """Open a transaction that only reads, all at one moment; it never waits for a writer."""
+        snapshot = (
+            {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        )
+        async with self._transaction(snapshot) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def _transaction(self, options: dict[str, Any]) -> AsyncIterator[Tx]:
+        from bot.kernel.audit import chain
+
+        async with self.engine.connect() as conn:
+            await conn.execution_options(**options)
+            async with conn.begin():
+                tx = Tx(conn, self.clock.now(), self.keys)
+                yield tx
+                if tx.audit_entries:
+                    await chain(tx)
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+    async def reseal(self, table: Table, batch: int = 200) -> int:
+        """Seal every old value of a table anew under the newest key; returns how many changed."""
+        columns = [column for column in table.columns if isinstance(column.type, Sealed)]
+        (key,) = table.primary_key.columns
+        changed, last = 0, ""
+        while True:
+            async with self.begin() as tx:
+                rows = (
+                    await tx.conn.execute(
+                        select(key, *columns).where(key > last).order_by(key).limit(batch).with_for_update()
+                    )
+                ).all()
+                for row in rows:
+                    fresh = {
+                        column.name: tx.keys.seal(
+                            tx.keys.open(value, place_of(column, row[0])), place_of(column, row[0])
+                        )
+                        for column, value in zip(columns, row[1:], strict=True)
+                        if value is not None and not tx.keys.is_current(value)
+                    }
+                    if fresh:
+                        await tx.conn.execute(update(table).where(key == row[0]).values(**fresh))
+                        changed += 1
+            if len(rows) < batch:
+                return changed
+            last = rows[-1][0]
+
+
+def sealed_tables() -> list[Table]:
+    """The tables that hold sealed values, of the core and of every capability loaded."""
+    return [
+        table
+        for table in metadata.sorted_tables
+        if any(isinstance(column.type, Sealed) for column in table.columns)
+    ]
+
+
+async def count(tx: Tx, table: Table) -> int:
+    """How many rows a table holds."""
+    return int((await tx.conn.execute(select(func.count()).select_from(table))).scalar_one())
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves, below
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        # A lost last transaction is fetched or sent again under the same id, so WAL's own sync suffices.
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+        "busy_timeout=10000",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("curbside_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

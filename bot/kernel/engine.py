@@ -1,0 +1,175 @@
+"""The loops that turn stored entries and due timers into use cases, one transaction each.
+
+APScheduler only wakes the timer loop at the next due moment; what is due is decided by the rows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from bot.kernel import inbox, timers
+from bot.kernel.db import Database, Tx
+from bot.kernel.failpoints import failpoint
+from bot.kernel.inbox import InboxEntry
+from bot.kernel.timers import Timer
+
+log = logging.getLogger(__name__)
+
+EntryHandler = Callable[[Tx, InboxEntry], Awaitable[None]]
+TimerHandler = Callable[[Tx, Timer], Awaitable[None]]
+
+MAX_ATTEMPTS = 6
+_POLL_SECONDS = 0.5  # how soon work that another process queued is seen; our own wakes us at once
+_HANDLER_SECONDS = 60.0
+
+
+def backoff(attempts: int, *, first: float = 0.2, most: float = 300.0) -> timedelta:
+    """How long to wait before the next attempt: doubling from `first` to `most` seconds."""
+    return timedelta(seconds=min(most, first * 2 ** min(attempts, 30)))
+
+
+class Engine:
+    """Claims inbox entries and timers and runs their handlers.
+
+    A handler that fails is rolled back and tried again later; an entry that fails `MAX_ATTEMPTS`
+    times is set aside and `gave_up` tells the person; a timer is never given up.
+    """
+
+    def __init__(
+        self, database: Database, *, on_entry: EntryHandler, on_timer: TimerHandler, gave_up: EntryHandler
+    ) -> None:
+        self._database = database
+        self._on_entry = on_entry
+        self._on_timer = on_timer
+        self._gave_up = gave_up
+        self._scheduler = AsyncIOScheduler(timezone="UTC")
+        self._draining = False
+
+    async def run(self) -> None:
+        """Work until `drain` is called."""
+        workers = 1 if self._database.is_sqlite else 4
+        self._scheduler.start()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(workers):
+                    tasks.create_task(self._entries())
+                tasks.create_task(self._timers())
+        finally:
+            self._scheduler.shutdown(wait=False)
+
+    def drain(self) -> None:
+        """Finish what is in hand and let `run` return."""
+        self._draining = True
+        for name in ("inbox", "timers"):
+            self._database.wakeups.event(name).set()
+
+    async def _entries(self) -> None:
+        while not self._draining:
+            if not await self._guarded(self.handle_one):
+                await self._database.wakeups.wait("inbox", _POLL_SECONDS)
+
+    async def _timers(self) -> None:
+        while not self._draining:
+            if not await self._guarded(self.fire_one) and await self._guarded(self._wake_at_next_timer):
+                await self._database.wakeups.wait("timers", 5.0)
+
+    async def _guarded(self, step: Callable[[], Awaitable[bool]]) -> bool:
+        """Run one step; the database being away is waited out, never fatal."""
+        try:
+            return await step()
+        except Exception as error:
+            log.error("engine step failed", extra={"step": step.__name__, "error": type(error).__name__})
+            await asyncio.sleep(1.0)
+            return False
+
+    async def _wake_at_next_timer(self) -> bool:
+        async with self._database.read() as tx:
+            due_at = await timers.next_due_at(tx)
+        if due_at is not None and due_at - self._database.clock.now() < timedelta(seconds=6):
+            self._scheduler.add_job(
+                self._wake_timers,
+                "date",
+                run_date=due_at,
+                id="next-timer",
+                replace_existing=True,
+                misfire_grace_time=None,
+            )
+        return True
+
+    async def _wake_timers(self) -> None:
+        # A coroutine, since APScheduler calls plain functions in a thread, where no event may be set.
+        self._database.wakeups.event("timers").set()
+
+    async def handle_one(self) -> bool:
+        """Handle the oldest due entry; False if there is none."""
+        entry: InboxEntry | None = None
+        try:
+            async with asyncio.timeout(_HANDLER_SECONDS), self._database.begin() as tx:
+                entry = await inbox.claim(tx)
+                if entry is None:
+                    return False
+                failpoint("inbox.before_handler")
+                await self._on_entry(tx, entry)
+                await inbox.mark_done(tx, entry.id)
+                failpoint("inbox.before_commit")
+        except inbox.Unreadable as error:
+            await self._entry_failed(error.entry, error)
+        except Exception as error:
+            if entry is None:
+                raise
+            await self._entry_failed(entry, error)
+        failpoint("inbox.after_commit")
+        return True
+
+    async def _entry_failed(self, entry: InboxEntry, error: Exception) -> None:
+        last = entry.attempts + 1 >= MAX_ATTEMPTS
+        log.error(
+            "handler failed",
+            extra={"topic": entry.topic, "entry": entry.id, "attempt": entry.attempts + 1, "given_up": last},
+            exc_info=error,
+        )
+        if last:
+            try:
+                await self._set_aside(entry, self._gave_up)
+            except Exception as second:
+                log.error("telling of a failure failed", extra={"entry": entry.id}, exc_info=second)
+                await self._set_aside(entry, None)
+        else:
+            async with self._database.begin() as tx:
+                await inbox.put_off(tx, entry.id, tx.now + backoff(entry.attempts))
+
+    async def _set_aside(self, entry: InboxEntry, tell: EntryHandler | None) -> None:
+        """Give an entry up and tell the person, in one transaction: a crash leaves neither or both."""
+        async with self._database.begin() as tx:
+            if await inbox.mark_dead(tx, entry.id):
+                tx.audit("system", "inbox.dead", entry.id, topic=entry.topic)
+                if tell is not None:
+                    await tell(tx, entry)
+
+    async def fire_one(self) -> bool:
+        """Run the handler of the longest-due timer; False if none is due."""
+        timer: Timer | None = None
+        try:
+            async with asyncio.timeout(_HANDLER_SECONDS), self._database.begin() as tx:
+                timer = await timers.claim(tx)
+                if timer is None:
+                    return False
+                await self._on_timer(tx, timer)
+                failpoint("timer.before_commit")
+        except Exception as error:
+            if timer is None:
+                raise
+            log.error(
+                "timer failed",
+                extra={"kind": timer.kind, "attempt": timer.attempts + 1},
+                exc_info=error,
+            )
+            async with self._database.begin() as tx:
+                await timers.put_off(tx, timer, tx.now + backoff(timer.attempts, first=1.0))
+        failpoint("timer.after_commit")
+        return True

@@ -1,0 +1,41 @@
+"""Named places where a test kills the process, to prove that nothing is lost there.
+
+Set `CURBSIDE_FAILPOINT=name` (or `name:3` for the third passage) and the process dies there
+by SIGKILL, as it would in a power cut. Without the variable each call is one dictionary look-up.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+FAILPOINTS = (
+    "sync.before_journal",
+    "sync.after_journal",
+    "inbox.before_handler",
+    "inbox.before_commit",
+    "inbox.after_commit",
+    "outbox.before_send",
+    "outbox.after_send",
+    "outbox.after_mark",
+    "timer.before_commit",
+    "timer.after_commit",
+    "room.after_create",
+    "keys.before_share",
+    "keys.after_share",
+)
+
+_armed, _, _count = os.environ.get("CURBSIDE_FAILPOINT", "").partition(":")
+_left = int(_count or 1)
+if _armed and _armed not in FAILPOINTS:
+    raise ValueError(f"CURBSIDE_FAILPOINT names no failpoint: {_armed}")
+
+
+def failpoint(name: str) -> None:
+    """Die here if this is the armed failpoint and its turn has come."""
+    global _left
+    if name != _armed:
+        return
+    _left -= 1
+    if _left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)

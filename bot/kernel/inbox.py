@@ -1,0 +1,209 @@
+"""What has come in: each thing stored once, by its source id, before anybody acts on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Index,
+    Integer,
+    String,
+    Table,
+    UniqueConstraint,
+    and_,
+    delete,
+    exists,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bot.kernel.db import Sealed, Tx, UtcTime, metadata
+from bot.kernel.errors import CurbsideError
+from bot.kernel.ids import new_id
+
+inbox_entries = Table(
+    "inbox",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("bot", String(64), nullable=False),
+    Column("topic", String(64), nullable=False),
+    Column("source", String(255), nullable=False),
+    Column("lane", String(320), nullable=False),
+    Column("payload", Sealed, nullable=True),  # erased once handled
+    Column("state", String(12), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("received_at", UtcTime, nullable=False),
+    Column("due_at", UtcTime, nullable=False),
+    Column("done_at", UtcTime, nullable=True),
+    UniqueConstraint("bot", "topic", "source", name="uq_inbox_source"),
+)
+Index("ix_inbox_pending", inbox_entries.c.state, inbox_entries.c.lane, inbox_entries.c.id)
+
+KEEP_HANDLED = timedelta(days=60)
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """Something to handle once: `source` is unique within its topic, `lane` keeps an order."""
+
+    bot: str
+    topic: str
+    source: str
+    lane: str
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class InboxEntry:
+    """A stored entry, opened."""
+
+    id: str
+    bot: str
+    topic: str
+    source: str
+    lane: str
+    payload: Mapping[str, Any]
+    attempts: int
+    received_at: datetime
+
+
+class Unreadable(Exception):
+    """A claimed entry whose payload cannot be opened: its key is missing, or it was altered."""
+
+    def __init__(self, entry: InboxEntry) -> None:
+        super().__init__(entry.id)
+        self.entry = entry
+
+
+async def put(tx: Tx, entry: Incoming) -> bool:
+    """Store an entry; False if it was known already."""
+    return await put_all(tx, [entry]) == 1
+
+
+async def put_all(tx: Tx, entries: Sequence[Incoming]) -> int:
+    """Store entries in this order; returns how many were new."""
+    if not entries:
+        return 0
+    make_insert = sqlite.insert if tx.conn.dialect.name == "sqlite" else postgresql.insert
+    rows = []
+    for entry in entries:
+        row_id = new_id(tx.now)
+        rows.append(
+            {
+                "id": row_id,
+                "bot": entry.bot,
+                "topic": entry.topic,
+                "source": entry.source,
+                "lane": entry.lane,
+                "payload": tx.seal(inbox_entries.c.payload, row_id, dict(entry.payload)),
+                "state": "pending",
+                "attempts": 0,
+                "received_at": tx.now,
+                "due_at": tx.now,
+            }
+        )
+    # A list of rows, not one VALUES clause: SQLAlchemy splits it below the databases' limit of parameters.
+    statement = make_insert(inbox_entries).on_conflict_do_nothing().returning(inbox_entries.c.id)
+    new = (await tx.conn.execute(statement, rows)).all()
+    if new:
+        tx.wakes.add("inbox")
+    return len(new)
+
+
+async def claim(tx: Tx) -> InboxEntry | None:
+    """Lock the oldest due entry that is first in its lane; other workers skip it.
+
+    Raises Unreadable, with the entry but without its payload, when that cannot be opened.
+    """
+    earlier = inbox_entries.alias("earlier")
+    query = (
+        select(inbox_entries)
+        .where(inbox_entries.c.state == "pending", inbox_entries.c.due_at <= tx.now)
+        .where(
+            ~exists().where(
+                and_(
+                    earlier.c.state == "pending",
+                    earlier.c.lane == inbox_entries.c.lane,
+                    earlier.c.id < inbox_entries.c.id,
+                )
+            )
+        )
+        .order_by(inbox_entries.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True, of=inbox_entries)
+    )
+    row = (await tx.conn.execute(query)).first()
+    if row is None:
+        return None
+    entry = InboxEntry(row.id, row.bot, row.topic, row.source, row.lane, {}, row.attempts, row.received_at)
+    try:
+        return replace(entry, payload=tx.open(inbox_entries.c.payload, row.id, row.payload))
+    except CurbsideError as error:
+        raise Unreadable(entry) from error
+
+
+async def mark_done(tx: Tx, entry_id: str) -> None:
+    """Note that an entry was handled, and erase its content; the id stays to recognise a repeat."""
+    await tx.conn.execute(
+        update(inbox_entries)
+        .where(inbox_entries.c.id == entry_id)
+        .values(state="done", done_at=tx.now, payload=None)
+    )
+
+
+async def put_off(tx: Tx, entry_id: str, when: datetime) -> None:
+    """Try an entry again at `when`, unless another worker has handled it meanwhile."""
+    await tx.conn.execute(
+        update(inbox_entries)
+        .where(inbox_entries.c.id == entry_id, inbox_entries.c.state == "pending")
+        .values(attempts=inbox_entries.c.attempts + 1, due_at=when)
+    )
+
+
+async def mark_dead(tx: Tx, entry_id: str) -> bool:
+    """Set an entry aside after its last attempt; it stays, sealed, for the operator.
+
+    False if another worker has handled it, or set it aside, meanwhile.
+    """
+    aside = await tx.conn.execute(
+        update(inbox_entries)
+        .where(inbox_entries.c.id == entry_id, inbox_entries.c.state == "pending")
+        .values(state="dead", done_at=tx.now)
+    )
+    return aside.rowcount == 1
+
+
+async def oldest_pending(tx: Tx) -> datetime | None:
+    """When the oldest unhandled entry came in."""
+    query = select(func.min(inbox_entries.c.received_at)).where(inbox_entries.c.state == "pending")
+    found: datetime | None = (await tx.conn.execute(query)).scalar()
+    return found
+
+
+async def next_due_at(tx: Tx) -> datetime | None:
+    """When the earliest pending entry is due."""
+    query = select(func.min(inbox_entries.c.due_at)).where(inbox_entries.c.state == "pending")
+    found: datetime | None = (await tx.conn.execute(query)).scalar()
+    return found
+
+
+async def counts(tx: Tx) -> dict[str, int]:
+    """Entries by state."""
+    query = select(inbox_entries.c.state, func.count()).group_by(inbox_entries.c.state)
+    return {row[0]: row[1] for row in await tx.conn.execute(query)}
+
+
+async def purge(tx: Tx) -> int:
+    """Forget entries handled long ago; returns how many."""
+    done = await tx.conn.execute(
+        delete(inbox_entries).where(
+            inbox_entries.c.state == "done", inbox_entries.c.done_at < tx.now - KEEP_HANDLED
+        )
+    )
+    return done.rowcount

@@ -1,0 +1,291 @@
+"""What leaves the house: rows that are sent, in order within a room, until they are delivered.
+
+A row's id is the Matrix transaction id and stands inside the content, so a resend after a crash is
+recognised by the homeserver and by us (Matrix C-S API, "Transaction identifiers").
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Column, Index, Integer, String, Table, delete, func, insert, select, update
+
+from bot.kernel import inbox
+from bot.kernel.db import Sealed, Tx, UtcTime, metadata
+from bot.kernel.errors import CurbsideError
+from bot.kernel.ids import new_id
+
+log = logging.getLogger(__name__)
+
+outbox_rows = Table(
+    "outbox",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("bot", String(64), nullable=False),
+    Column("channel", String(32), nullable=False),
+    Column("lane", String(320), nullable=False),  # bot and room: the order kept
+    Column("room", String(255), nullable=False),
+    Column("op", String(16), nullable=False),
+    Column("body", Sealed, nullable=True),  # erased once delivered
+    Column("buttons", Sealed, nullable=True),
+    Column("topic", String(64), nullable=True),
+    Column("ref", String(128), nullable=True),
+    Column("state", String(12), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("due_at", UtcTime, nullable=False),
+    Column("sent_at", UtcTime, nullable=True),
+    Column("event_id", String(255), nullable=True),
+    Column("room_id", String(255), nullable=True),
+    Column("error", String(64), nullable=True),
+)
+Index("ix_outbox_pending", outbox_rows.c.state, outbox_rows.c.channel, outbox_rows.c.due_at)
+Index("ix_outbox_lane", outbox_rows.c.lane, outbox_rows.c.state, outbox_rows.c.id)
+Index("ix_outbox_event", outbox_rows.c.event_id)
+
+MATRIX = "matrix"
+KEEP_DELIVERED = timedelta(days=90)
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """One thing to be done on Matrix or a bridge.
+
+    `room` is a room id, `dm:@user:server` for the direct chat with somebody (made when missing), or
+    `room:NAME` for a room that an earlier `create` under the same name makes. `op` says what:
+    `send` {type, content}, `state` {type, state_key, content}, `redact` {event_id, reason},
+    `create` {name, topic, invite, creation, power}, `invite`/`kick` {user_id, reason}, `join`, `leave`.
+    Inside `content`, an object {"$out": ID} stands for the event that row ID became.
+    `buttons` maps a reaction to the command it stands for. When the row is delivered or given up, an
+    inbox entry of `topic` is made with `ref`, and `{event_id, room_id}` or `{error}`.
+    """
+
+    bot: str
+    room: str
+    op: str
+    body: Mapping[str, Any]
+    buttons: Mapping[str, str] = field(default_factory=dict)
+    topic: str | None = None
+    ref: str | None = None
+    channel: str = MATRIX
+
+
+@dataclass(frozen=True)
+class OutboxRow:
+    """A stored row, opened."""
+
+    id: str
+    bot: str
+    channel: str
+    lane: str
+    room: str
+    op: str
+    body: Mapping[str, Any]
+    topic: str | None
+    ref: str | None
+    attempts: int
+    created_at: datetime
+    due_at: datetime
+
+
+async def put(tx: Tx, out: Outgoing) -> str:
+    """Queue something; returns its id."""
+    return (await put_all(tx, [out]))[0]
+
+
+async def put_all(tx: Tx, outs: Sequence[Outgoing]) -> list[str]:
+    """Queue several things in this order; returns their ids."""
+    rows, ids = [], []
+    for out in outs:
+        row_id = new_id(tx.now)
+        ids.append(row_id)
+        body = dict(out.body)
+        if out.op == "send" and isinstance(body.get("content"), Mapping):
+            content = dict(body["content"])
+            content["org.curbside"] = {**content.get("org.curbside", {"v": 1}), "out": row_id}
+            body["content"] = content
+        rows.append(
+            {
+                "id": row_id,
+                "bot": out.bot,
+                "channel": out.channel,
+                "lane": f"{out.bot} {out.room}",
+                "room": out.room,
+                "op": out.op,
+                "body": tx.seal(outbox_rows.c.body, row_id, body),
+                "buttons": tx.seal(outbox_rows.c.buttons, row_id, dict(out.buttons)) if out.buttons else None,
+                "topic": out.topic,
+                "ref": out.ref,
+                "state": "pending",
+                "attempts": 0,
+                "created_at": tx.now,
+                "due_at": tx.now,
+            }
+        )
+    if rows:
+        await tx.conn.execute(insert(outbox_rows), rows)
+        tx.wakes.update(f"outbox {out.bot}" for out in outs)
+    return ids
+
+
+def _opened(tx: Tx, row: Any) -> OutboxRow | None:
+    """The row with its body; None if that cannot be opened, so that its lane waits and no other does."""
+    try:
+        body = tx.open(outbox_rows.c.body, row.id, row.body)
+    except CurbsideError as error:
+        log.error("an outbox row cannot be opened", extra={"out": row.id}, exc_info=error)
+        return None
+    return OutboxRow(
+        row.id,
+        row.bot,
+        row.channel,
+        row.lane,
+        row.room,
+        row.op,
+        body,
+        row.topic,
+        row.ref,
+        row.attempts,
+        row.created_at,
+        row.due_at,
+    )
+
+
+async def due(
+    tx: Tx, channel: str, bots: Iterable[str], *, busy: Iterable[str] = (), limit: int = 100
+) -> list[OutboxRow]:
+    """The first pending row of each lane that is due and not `busy` already."""
+    heads = (
+        select(func.min(outbox_rows.c.id))
+        .where(outbox_rows.c.state == "pending", outbox_rows.c.channel == channel)
+        .where(outbox_rows.c.bot.in_(list(bots)), outbox_rows.c.lane.not_in(list(busy)))
+        .group_by(outbox_rows.c.lane)
+    )
+    query = (
+        select(outbox_rows)
+        .where(outbox_rows.c.id.in_(heads), outbox_rows.c.due_at <= tx.now)
+        .order_by(outbox_rows.c.id)
+        .limit(limit)
+    )
+    opened = [_opened(tx, row) for row in await tx.conn.execute(query)]
+    return [row for row in opened if row is not None]
+
+
+async def next_in_lane(tx: Tx, lane: str) -> OutboxRow | None:
+    """The lane's first pending row if it is due."""
+    query = (
+        select(outbox_rows)
+        .where(outbox_rows.c.lane == lane, outbox_rows.c.state == "pending")
+        .order_by(outbox_rows.c.id)
+        .limit(1)
+    )
+    row = (await tx.conn.execute(query)).first()
+    return _opened(tx, row) if row is not None and row.due_at <= tx.now else None
+
+
+async def next_due_at(tx: Tx, channel: str) -> datetime | None:
+    """When the earliest pending row is due."""
+    query = select(func.min(outbox_rows.c.due_at)).where(
+        outbox_rows.c.state == "pending", outbox_rows.c.channel == channel
+    )
+    found: datetime | None = (await tx.conn.execute(query)).scalar()
+    return found
+
+
+async def mark_sent(tx: Tx, row_id: str, *, event_id: str | None = None, room_id: str | None = None) -> None:
+    """Note the delivery, erase the content, and tell whoever asked; a second call changes nothing."""
+    await _finish(tx, row_id, "sent", event_id=event_id, room_id=room_id, error=None)
+
+
+async def mark_failed(tx: Tx, row_id: str, error: str) -> None:
+    """Give a row up with a short content-free reason, and tell whoever asked."""
+    await _finish(tx, row_id, "failed", event_id=None, room_id=None, error=error[:64])
+
+
+async def _finish(
+    tx: Tx, row_id: str, state: str, *, event_id: str | None, room_id: str | None, error: str | None
+) -> None:
+    done = await tx.conn.execute(
+        update(outbox_rows)
+        .where(outbox_rows.c.id == row_id, outbox_rows.c.state == "pending")
+        .values(state=state, event_id=event_id, room_id=room_id, error=error, sent_at=tx.now, body=None)
+        .returning(outbox_rows.c.bot, outbox_rows.c.topic, outbox_rows.c.ref, outbox_rows.c.room)
+    )
+    row = done.first()
+    if row is None:
+        return
+    if row.topic is not None:
+        payload = {
+            "ref": row.ref,
+            "out": row_id,
+            "room": row.room,
+            "event_id": event_id,
+            "room_id": room_id,
+            "error": error,
+        }
+        await inbox.put(
+            tx,
+            inbox.Incoming(
+                bot=row.bot, topic=row.topic, source=row_id, lane=f"out {row.ref}", payload=payload
+            ),
+        )
+
+
+async def retry_at(tx: Tx, row_id: str, when: datetime, error: str) -> None:
+    """Put a row off until `when`, with a short content-free reason."""
+    await tx.conn.execute(
+        update(outbox_rows)
+        .where(outbox_rows.c.id == row_id, outbox_rows.c.state == "pending")
+        .values(due_at=when, attempts=outbox_rows.c.attempts + 1, error=error[:64])
+    )
+
+
+async def is_pending(tx: Tx, bot: str, room: str, op: str) -> bool:
+    """Whether an operation on a room is queued already."""
+    query = select(outbox_rows.c.id).where(
+        outbox_rows.c.lane == f"{bot} {room}", outbox_rows.c.state == "pending", outbox_rows.c.op == op
+    )
+    return (await tx.conn.execute(query.limit(1))).first() is not None
+
+
+async def event_of(tx: Tx, row_id: str) -> str | None:
+    """The Matrix event that a row became, or None while it has not been sent."""
+    query = select(outbox_rows.c.event_id).where(outbox_rows.c.id == row_id)
+    found: str | None = (await tx.conn.execute(query)).scalar()
+    return found
+
+
+async def buttons_on(tx: Tx, bot: str, event_id: str) -> dict[str, str]:
+    """The commands behind the reactions of a sent event; empty if it has none."""
+    query = select(outbox_rows.c.id, outbox_rows.c.buttons).where(
+        outbox_rows.c.event_id == event_id, outbox_rows.c.bot == bot
+    )
+    row = (await tx.conn.execute(query)).first()
+    return {} if row is None else (tx.open(outbox_rows.c.buttons, row.id, row.buttons) or {})
+
+
+async def oldest_pending(tx: Tx) -> datetime | None:
+    """When the oldest undelivered row was queued."""
+    query = select(func.min(outbox_rows.c.created_at)).where(outbox_rows.c.state == "pending")
+    found: datetime | None = (await tx.conn.execute(query)).scalar()
+    return found
+
+
+async def counts(tx: Tx) -> dict[str, int]:
+    """Rows by state."""
+    query = select(outbox_rows.c.state, func.count()).group_by(outbox_rows.c.state)
+    return {row[0]: row[1] for row in await tx.conn.execute(query)}
+
+
+async def purge(tx: Tx) -> int:
+    """Forget what was delivered or given up long ago; returns how many rows."""
+    done = await tx.conn.execute(
+        delete(outbox_rows).where(
+            outbox_rows.c.state != "pending", outbox_rows.c.sent_at < tx.now - KEEP_DELIVERED
+        )
+    )
+    return done.rowcount

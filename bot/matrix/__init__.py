@@ -1,0 +1,1 @@
+"""Speaking Matrix: sync, sending, keys and cross-signing, rooms. The only place that knows nio."""

@@ -1,0 +1,1 @@
+"""End-to-end encryption: the Olm machine, cross-signing, trust in devices, withheld keys."""

@@ -1,0 +1,382 @@
+"""The sender: outbox rows become Matrix requests, in order within a room, until they are answered.
+
+A row's id is the transaction id, so the homeserver recognises a repeat (C-S API, "Transaction
+identifiers"); rows from before a new device or from long ago are first looked for in the room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from bot.kernel import inbox, metrics, outbox
+from bot.kernel.db import Database, Tx
+from bot.kernel.engine import backoff
+from bot.kernel.failpoints import failpoint
+from bot.kernel.inbox import Incoming
+from bot.kernel.outbox import OutboxRow
+from bot.matrix import store
+from bot.matrix.crypto.machine import CryptoMachine
+from bot.matrix.crypto.ports import Encrypted, Undecryptable, Withheld
+from bot.matrix.http import Http, MatrixError, TokenRevoked, quoted
+from bot.matrix.rooms import as_mapping
+from bot.matrix.sync import tell_identity_change
+
+log = logging.getLogger(__name__)
+
+WITHHELD_TOPIC = "matrix.withheld"
+_LANES_AT_ONCE = 16
+_SEND_SECONDS = 60.0
+_CLIENT = "/_matrix/client/v3"
+# Homeservers forget transaction ids: Synapse after 24 hours. Half of that leaves room for a slow day.
+_TRUST_TRANSACTION_IDS = timedelta(hours=12)
+_ALREADY_SO = ("already in the room", "already joined", "is already")
+
+
+class Undeliverable(Exception):
+    """A row that no later attempt can deliver; the text is a short content-free reason."""
+
+
+class Sender:
+    """Sends the outbox rows of one bot."""
+
+    def __init__(self, bot: str, user_id: str, *, http: Http, database: Database, crypto: CryptoMachine) -> None:
+        self._bot = bot
+        self._user_id = user_id
+        self._http = http
+        self._database = database
+        self._crypto = crypto
+        self._started_at = database.clock.now()
+        self._lanes: dict[str, asyncio.Task[None]] = {}
+        self._stop: TokenRevoked | None = None
+        self._draining = False
+
+    async def run(self) -> None:
+        """Send until `drain`; raises TokenRevoked when the homeserver has ended our session."""
+        try:
+            while not self._draining:
+                try:
+                    started = await self._start_lanes()
+                except OSError as error:  # the database is away for a moment
+                    log.error("outbox unavailable", extra={"error": type(error).__name__})
+                    started = 0
+                if self._stop is not None:
+                    raise self._stop
+                if not started:
+                    await self._database.wakeups.wait(f"outbox {self._bot}", await self._pause())
+        finally:
+            for task in self._lanes.values():
+                task.cancel()
+            await asyncio.gather(*self._lanes.values(), return_exceptions=True)
+
+    async def drain(self, seconds: float) -> None:
+        """Start nothing new and let what is being sent come to its end, for at most `seconds`."""
+        self._draining = True
+        self._database.wakeups.event(f"outbox {self._bot}").set()
+        if self._lanes:
+            await asyncio.wait(list(self._lanes.values()), timeout=seconds)
+
+    async def _pause(self) -> float:
+        async with self._database.read() as tx:
+            due_at = await outbox.next_due_at(tx, outbox.MATRIX)
+        if due_at is None:
+            return 0.5
+        return max(0.05, min(0.5, (due_at - self._database.clock.now()).total_seconds()))
+
+    async def _start_lanes(self) -> int:
+        free = _LANES_AT_ONCE - len(self._lanes)
+        if free <= 0:
+            return 0
+        async with self._database.read() as tx:
+            rows = await outbox.due(tx, outbox.MATRIX, [self._bot], busy=self._lanes, limit=free)
+        for row in rows:
+            task = asyncio.create_task(self._lane(row))
+            self._lanes[row.lane] = task
+            task.add_done_callback(partial(self._lane_done, row.lane))
+        return len(rows)
+
+    def _lane_done(self, lane: str, _task: asyncio.Task[None]) -> None:
+        self._lanes.pop(lane, None)
+        self._database.wakeups.event(f"outbox {self._bot}").set()
+
+    async def _lane(self, row: OutboxRow | None) -> None:
+        """Send a room's rows one after the other, until one has to wait."""
+        while row is not None and not (self._draining and self._stop):
+            if not await self._attempt(row):
+                return
+            if self._draining:
+                return
+            async with self._database.read() as tx:
+                row = await outbox.next_in_lane(tx, row.lane)
+
+    async def _attempt(self, row: OutboxRow) -> bool:
+        """Try one row; whatever happens is written down. False if it has to wait."""
+        try:
+            async with asyncio.timeout(_SEND_SECONDS):
+                await self._deliver(row)
+        except TokenRevoked as error:
+            self._stop = error
+            return False
+        except Undeliverable as error:
+            await self._give_up(row, str(error))
+            return True
+        except MatrixError as error:
+            if not error.transient:
+                await self._give_up(row, error.errcode)
+                return True
+            pause = timedelta(seconds=error.retry_after) if error.retry_after else backoff(row.attempts, most=60)
+            return await self._wait(row, pause, error.errcode)
+        except Exception as error:
+            log.error("sending failed", extra={"op": row.op, "out": row.id}, exc_info=error)
+            return await self._wait(row, backoff(row.attempts, first=1.0, most=60), type(error).__name__)
+        metrics.messages.labels(self._bot, "out", "sent").inc()
+        return True
+
+    async def _wait(self, row: OutboxRow, pause: timedelta, reason: str) -> bool:
+        async with self._database.begin() as tx:
+            await outbox.retry_at(tx, row.id, tx.now + pause, reason)
+        return False
+
+    async def _give_up(self, row: OutboxRow, reason: str) -> None:
+        metrics.messages.labels(self._bot, "out", "failed").inc()
+        log.warning("given up", extra={"bot": self._bot, "op": row.op, "out": row.id, "reason": reason})
+        async with self._database.begin() as tx:
+            await outbox.mark_failed(tx, row.id, reason)
+
+    async def _deliver(self, row: OutboxRow) -> None:
+        if row.op == "create":
+            await self._sent(row, None, await self._create(row, row.room))
+            return
+        async with self._database.read() as tx:
+            room_id = await store.named_room(tx, self._bot, row.room)
+        if room_id is None:
+            if not row.room.startswith("dm:"):
+                raise Undeliverable("NO_SUCH_ROOM")
+            room_id = await self._create_direct(row)
+        if row.op == "send":
+            await self._send(row, room_id)
+        else:
+            await self._act(row, room_id)
+            await self._sent(row, None, room_id)
+
+    async def _sent(self, row: OutboxRow, event_id: str | None, room_id: str) -> None:
+        failpoint("outbox.after_send")
+        async with self._database.begin() as tx:
+            await outbox.mark_sent(tx, row.id, event_id=event_id, room_id=room_id)
+        failpoint("outbox.after_mark")
+
+    # Messages ------------------------------------------------------------------------------------
+
+    async def _send(self, row: OutboxRow, room_id: str) -> None:
+        async with self._database.read() as tx:
+            room = await store.room(tx, self._bot, room_id)
+            content = await self._resolved(tx, row.body["content"])
+            known_device_since = await store.device_since(tx, self._bot)
+        if row.created_at < self._started_at and await self._may_be_there(row, known_device_since):
+            found = await self._find(room_id, row)
+            if found is not None:
+                await self._sent(row, found, room_id)
+                return
+        event_type: str = row.body["type"]
+        sealed: Encrypted | None = None
+        if room is not None and room.encrypted and event_type != "m.reaction" and not row.body.get("clear"):
+            members = await self._members(room_id)
+            failpoint("keys.before_share")
+            sealed = await self._crypto.encrypt(room_id, members, event_type, content)
+            failpoint("keys.after_share")
+            event_type, content = "m.room.encrypted", sealed.content
+        failpoint("outbox.before_send")
+        path = f"{_CLIENT}/rooms/{quoted(room_id)}/send/{quoted(event_type)}/{quoted(row.id)}"
+        answer = await self._http.request("PUT", path, json=content)
+        event_id = answer.get("event_id")
+        if not isinstance(event_id, str):
+            raise MatrixError(0, "CURBSIDE_NO_EVENT_ID")
+        failpoint("outbox.after_send")
+        unreached = await self._unreached(sealed) if sealed is not None else set()
+        unreadable = row.topic is not None and row.room.startswith("dm:") and row.room[3:] in unreached
+        async with self._database.begin() as tx:
+            if unreadable:
+                await outbox.mark_failed(tx, row.id, "WITHHELD")
+            await outbox.mark_sent(tx, row.id, event_id=event_id, room_id=room_id)
+            if sealed is not None:
+                for one in sealed.withheld:
+                    if one.new:
+                        await self._tell_withheld(tx, room_id, one, alone=one.user_id in unreached)
+                for change in sealed.identity_changes:
+                    await tell_identity_change(tx, self._bot, change)
+        failpoint("outbox.after_mark")
+
+    async def _unreached(self, sealed: Encrypted) -> set[str]:
+        """The people none of whose devices can read a message."""
+        refused = {(one.user_id, one.device_id) for one in sealed.withheld}
+        unreached = set()
+        for user_id in {user_id for user_id, _device in refused}:
+            devices = await self._crypto.devices_of(user_id)
+            if all((user_id, device.device_id) in refused for device in devices):
+                unreached.add(user_id)
+        return unreached
+
+    async def _tell_withheld(self, tx: Tx, room_id: str, one: Withheld, *, alone: bool) -> None:
+        """Journal a withheld message, once per device and reason; the chat tells the person and the operator."""
+        metrics.messages.labels(self._bot, "out", "withheld").inc()
+        payload = {
+            "room_id": room_id, "user_id": one.user_id, "device_id": one.device_id, "code": one.code, "alone": alone
+        }  # fmt: skip
+        source = f"{one.user_id} {one.device_id} {one.code}"[:255]
+        await inbox.put(tx, Incoming(self._bot, WITHHELD_TOPIC, source, f"withheld {one.user_id}"[:320], payload))
+
+    async def _resolved(self, tx: Tx, value: Any) -> Any:
+        """Put event ids in place of the outbox ids that stand for them."""
+        if isinstance(value, Mapping):
+            if set(value) == {"$out"}:
+                event_id = await outbox.event_of(tx, str(value["$out"]))
+                if event_id is None:
+                    raise Undeliverable("RELATED_EVENT_NOT_SENT")
+                return event_id
+            return {key: await self._resolved(tx, item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [await self._resolved(tx, item) for item in value]
+        return value
+
+    async def _may_be_there(self, row: OutboxRow, device_since: Any) -> bool:
+        """Whether the homeserver may have this row already without recognising its transaction id."""
+        old = self._database.clock.now() - row.created_at > _TRUST_TRANSACTION_IDS
+        return old or (device_since is not None and row.created_at < device_since)
+
+    async def _find(self, room_id: str, row: OutboxRow) -> str | None:
+        """Look for a row's event in the room, back to the moment it was queued."""
+        query = {"dir": "b", "limit": "100"}
+        oldest = (row.created_at - timedelta(minutes=5)).timestamp() * 1000
+        for _ in range(10):
+            page = await self._http.request("GET", f"{_CLIENT}/rooms/{quoted(room_id)}/messages", query=query)
+            for event in page.get("chunk") or []:
+                if as_mapping(event).get("sender") == self._user_id and self._is(room_id, event, row.id):
+                    return str(event["event_id"])
+                if as_mapping(event).get("origin_server_ts", 0) < oldest:
+                    return None
+            if not isinstance(page.get("end"), str):
+                return None
+            query["from"] = page["end"]
+        return None
+
+    def _is(self, room_id: str, event: Mapping[str, Any], row_id: str) -> bool:
+        if event.get("type") == "m.room.encrypted":
+            read = self._crypto.decrypt(room_id, event)
+            event = {} if isinstance(read, Undecryptable) else read.event
+        return as_mapping(as_mapping(event.get("content")).get("org.curbside")).get("out") == row_id
+
+    async def _members(self, room_id: str) -> list[str]:
+        """Everybody who is to be able to read: those in the room and those invited."""
+        async with self._database.read() as tx:
+            room = await store.room(tx, self._bot, room_id)
+            if room is not None and room.members_known:
+                known = await store.members(tx, self._bot, room_id)
+                return [user for user, membership in known.items() if membership in store.PRESENT]
+        answer = await self._http.request(
+            "GET", f"{_CLIENT}/rooms/{quoted(room_id)}/members", query={"not_membership": "leave"}
+        )
+        present: dict[str, str] = {}
+        for event in answer.get("chunk") or []:
+            membership = as_mapping(as_mapping(event).get("content")).get("membership")
+            if membership in store.PRESENT and isinstance(event.get("state_key"), str):
+                present[event["state_key"]] = str(membership)
+        async with self._database.begin() as tx:
+            await store.replace_members(tx, self._bot, room_id, present)
+        return list(present)
+
+    # Rooms ---------------------------------------------------------------------------------------
+
+    async def _create_direct(self, row: OutboxRow) -> str:
+        """Make the direct chat that a row is for."""
+        user_id = row.room[3:]
+        room_id = await self._create(row, row.room, invite=[user_id], direct=True)
+        failpoint("room.after_create")
+        return room_id
+
+    async def _create(
+        self, row: OutboxRow, name: str, *, invite: list[str] | None = None, direct: bool = False
+    ) -> str:
+        """Make a room once: the alias taken from the row's id tells whether an earlier attempt made it."""
+        body = {} if direct else row.body
+        people: list[str] = invite if invite is not None else list(body.get("invite", []))
+        alias = f"curbside_{row.id.lower()}"
+        server = self._user_id.partition(":")[2]
+        state = [{"type": "m.room.encryption", "state_key": "", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}]
+        state.append({"type": "m.room.history_visibility", "state_key": "", "content": {"history_visibility": "invited"}})
+        request: dict[str, Any] = {
+            "preset": "private_chat",
+            "visibility": "private",
+            "is_direct": direct,
+            "room_alias_name": alias,
+            "initial_state": state,
+            "creation_content": {"org.curbside": {"out": row.id}, **body.get("creation", {})},
+            "invite": people,
+        }
+        for key in ("name", "topic"):
+            if body.get(key):
+                request[key] = body[key]
+        if body.get("power"):
+            request["power_level_content_override"] = body["power"]
+        try:
+            answer = await self._http.request("POST", f"{_CLIENT}/createRoom", json=request, timeout=45.0)
+            room_id = str(answer["room_id"])
+        except MatrixError as error:
+            if error.errcode != "M_ROOM_IN_USE":
+                raise
+            found = await self._http.request(
+                "GET", f"{_CLIENT}/directory/room/{quoted(f'#{alias}:{server}')}"
+            )
+            room_id = str(found["room_id"])
+            await self._invite_missing(room_id, people)
+        failpoint("room.after_create")
+        async with self._database.begin() as tx:
+            known = await store.room(tx, self._bot, room_id) or store.RoomRow(self._bot, room_id)
+            if known.membership != "join":  # the sync has not told us yet
+                known.membership, known.encrypted = "join", True
+                known.joined, known.invited = 1, len(people)
+                await store.keep_rooms(tx, [known])
+                members = {self._user_id: "join", **{user: "invite" for user in people}}
+                await store.keep_members(tx, self._bot, room_id, members)
+            await store.name_room(tx, self._bot, name, room_id)
+        return room_id
+
+    async def _invite_missing(self, room_id: str, people: list[str]) -> None:
+        answer = await self._http.request("GET", f"{_CLIENT}/rooms/{quoted(room_id)}/members")
+        here = {
+            event.get("state_key"): as_mapping(event.get("content")).get("membership")
+            for event in answer.get("chunk") or []
+            if isinstance(event, Mapping)
+        }
+        for user_id in people:
+            if here.get(user_id) not in store.PRESENT:
+                await self._http.request(
+                    "POST", f"{_CLIENT}/rooms/{quoted(room_id)}/invite", json={"user_id": user_id}
+                )
+
+    async def _act(self, row: OutboxRow, room_id: str) -> None:
+        """Membership, state and redactions: asking for what is already so counts as done."""
+        body, room = row.body, quoted(room_id)
+        try:
+            if row.op == "join":
+                query = {"via": str(body["via"][0])} if body.get("via") else {}
+                await self._http.request("POST", f"{_CLIENT}/join/{room}", json={}, query=query, timeout=45.0)
+            elif row.op in ("leave", "invite", "kick"):
+                await self._http.request("POST", f"{_CLIENT}/rooms/{room}/{row.op}", json=dict(body))
+            elif row.op == "state":
+                path = f"{_CLIENT}/rooms/{room}/state/{quoted(body['type'])}/{quoted(body.get('state_key', ''))}"
+                await self._http.request("PUT", path, json=body["content"])
+            elif row.op == "redact":
+                event_id = body["event_id"]
+                path = f"{_CLIENT}/rooms/{room}/redact/{quoted(str(event_id))}/{quoted(row.id)}"
+                await self._http.request("PUT", path, json={"reason": body.get("reason", "")})
+            else:
+                raise Undeliverable("NO_SUCH_OPERATION")
+        except MatrixError as error:
+            said = str(error.body.get("error", "")).lower()
+            if error.status != 403 or not any(words in said for words in _ALREADY_SO):
+                raise
+

@@ -1,0 +1,1 @@
+"""What Curbside serves over HTTP: health and metrics."""

@@ -1,0 +1,1 @@
+"""Curbside's bridges between clinician rooms and what hospitals have."""

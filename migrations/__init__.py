@@ -1,0 +1,1 @@
+"""The database's revisions (Alembic); `bot.kernel.migrate` runs them."""

@@ -1,0 +1,115 @@
+"""Real servers for the tests. Each starts when a test first asks for it, once per pytest-xdist worker."""
+
+import asyncio
+import atexit
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+if TYPE_CHECKING:
+    from bot.dev.clinician import Clinician
+    from bot.dev.synapse import Homeserver, HomeserverGroup
+    from tests.support.postgres import Postgres
+    from tests.support.proxy import FaultProxy
+
+
+@contextmanager
+def _running(directory: Path, *names: str) -> "Iterator[HomeserverGroup]":
+    from bot.dev.synapse import HomeserverGroup
+
+    group = HomeserverGroup.create(directory, names)
+    # Synapse outlives its starter by design: also when the run is broken off it must not stay.
+    atexit.register(group.stop, timeout=2.0)
+    try:
+        group.start()
+        yield group
+    finally:
+        group.stop()
+        atexit.unregister(group.stop)
+
+
+@pytest.fixture(scope="session")
+def homeserver_group(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[HomeserverGroup]":
+    """One Synapse, named "solo", shared by all tests of the worker; for those that restart it."""
+    with _running(tmp_path_factory.mktemp("homeserver"), "solo") as group:
+        yield group
+
+
+@pytest.fixture(scope="session")
+def homeserver(homeserver_group: "HomeserverGroup") -> "Homeserver":
+    """One Synapse without rate limits, shared by all tests of the worker."""
+    return homeserver_group["solo"]
+
+
+@pytest.fixture(scope="session")
+def federation(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[HomeserverGroup]":
+    """Two Synapses that federate, named "north" and "south"."""
+    with _running(tmp_path_factory.mktemp("federation"), "north", "south") as group:
+        yield group
+
+
+@pytest.fixture(scope="session")
+async def postgres() -> "AsyncIterator[Postgres]":
+    """A PostgreSQL; `await postgres.create_database()` gives the URL of an empty database."""
+    from tests.support.postgres import Postgres, PostgresUnavailableError
+
+    try:
+        server = await Postgres.start()
+    except PostgresUnavailableError as error:
+        pytest.skip(str(error))
+    atexit.register(server.stop)
+    try:
+        yield server
+    finally:
+        server.stop()
+        atexit.unregister(server.stop)
+
+
+@pytest.fixture
+async def clinician(tmp_path: Path) -> "AsyncIterator[Callable[..., Awaitable[Clinician]]]":
+    """`await clinician(homeserver, name="ada", url=proxy.url, **options of Clinician.start)`.
+
+    Registers a user (a random suffix keeps names apart) and starts a client, which is closed after the test.
+    """
+    from bot.dev.clinician import Clinician
+    from bot.dev.synapse import register_user
+
+    made: list[Clinician] = []
+
+    async def make(
+        server: "Homeserver", name: str = "clinician", *, url: str | None = None, **options: Any
+    ) -> Clinician:
+        localpart = f"{name}-{uuid4().hex[:8]}"
+        account = await register_user(server, localpart, uuid4().hex, displayname=name.capitalize())
+        person = await Clinician.start(
+            url or server.url,
+            account.user_id,
+            tmp_path / localpart,
+            access_token=account.access_token,
+            device_id=account.device_id,
+            **options,
+        )
+        made.append(person)
+        return person
+
+    try:
+        yield make
+    finally:
+        await asyncio.gather(*(person.close() for person in made))
+
+
+@pytest.fixture
+async def proxy() -> "AsyncIterator[Callable[..., Awaitable[FaultProxy]]]":
+    """`await proxy(homeserver.url, seed=0)` gives a `FaultProxy` in front of it, closed after the test."""
+    from tests.support.proxy import FaultProxy
+
+    async with AsyncExitStack() as stack:
+
+        async def make(target: str, *, seed: int = 0) -> FaultProxy:
+            return await stack.enter_async_context(FaultProxy(target, seed=seed))
+
+        yield make
