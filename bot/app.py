@@ -77,13 +77,15 @@ class Curbside:
         self._settings = settings
         self._database = database
         self._roles = roles
+        # Alone, we are woken by our own commits; beside others, we look for theirs.
+        self._poll = 5.0 if {"sync", "worker"} <= set(roles) else 0.25
         self._bots = [name for name in settings.bots if name in bots]
         self._capabilities = capabilities()
         self._roster = RosterFile(settings.path(settings.roster), settings.timezone)
         self._house = make_house(settings, self._capabilities, self._roster)
         self._dispatcher = Dispatcher(self._house, self._capabilities)
         self._engine = Engine(
-            database, on_entry=self._on_entry, on_timer=self._on_timer, gave_up=self._gave_up
+            database, on_entry=self._on_entry, on_timer=self._on_timer, gave_up=self._gave_up, poll=self._poll
         )
         self._topics = {topic: run for one in self._capabilities for topic, run in one.topics.items()}
         self._timers = {kind: run for one in self._capabilities for kind, run in one.timers.items()}
@@ -101,7 +103,7 @@ class Curbside:
         ) as session:
             if "sync" in self._roles:
                 self._accounts = [
-                    BotAccount(name, self._settings, self._database, session) for name in self._bots
+                    BotAccount(name, self._settings, self._database, session, poll=self._poll) for name in self._bots
                 ]
             tasks = [asyncio.create_task(account.run()) for account in self._accounts]
             engine = None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bot.chat import store
+from bot.chat import notices, store
 from bot.chat.capability import Capability
 from bot.chat.command import Arg, Args, Command, Misunderstood
 from bot.chat.desk import Context, Desk
@@ -169,6 +169,11 @@ CHAT = Capability(
             group=_GROUP,
         ),
     ),
+    topics={
+        "matrix.withheld": notices.withheld,
+        "matrix.identity_changed": notices.identity_changed,
+        "matrix.new_device": notices.new_device,
+    },
     daily=_forget,
     locale=Path(__file__).parent / "locale",
 )

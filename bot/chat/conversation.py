@@ -57,7 +57,7 @@ async def read(
             continue
         if not answered:
             continue  # optional, and passed over when the command was read first
-        word, after = (rest.strip(), "") if arg.rest else take_word(rest, ctx.said.pills)
+        word, after = await _first(ctx, arg, rest)
         if not word:
             if arg.required:
                 return Reading(values, words, "", arg)
@@ -77,6 +77,22 @@ async def read(
     if rest.strip() and passed is not None:
         return passed
     return Reading(values, words, rest)
+
+
+async def _first(ctx: Context, arg: Arg, rest: str) -> tuple[str, str]:
+    """The words for an argument, and those after them; an offer of several words is taken whole."""
+    if arg.rest:
+        return rest.strip(), ""
+    if isinstance(arg.type, Offers):
+        for offer in await arg.type.offers(ctx):
+            shown = offer.label.plain
+            if (
+                " " in shown
+                and normal(rest[: len(shown)]) == normal(shown)
+                and not rest[len(shown) :][:1].isalnum()
+            ):
+                return offer.word, rest[len(shown) :].lstrip()
+    return take_word(rest, ctx.said.pills)
 
 
 async def ask(ctx: Context, command: Command, reading: Reading, tries: int = 0) -> None:

@@ -70,7 +70,12 @@ class Dispatcher:
         if heard.reaction is not None:
             meant = bool(await outbox.buttons_on(tx, ctx.bot, heard.reaction[0]))
         else:
-            meant = heard.text is not None and (ctx.room.direct or self._parsed(ctx, heard.text) is not None)
+            talk = await self._talk(ctx)
+            meant = heard.text is not None and (
+                ctx.room.direct
+                or self._parsed(ctx, heard.text) is not None
+                or (talk is not None and self._is_open(ctx, talk) and await self._is_answer(ctx, talk))
+            )
         if meant:
             body = ctx.t(
                 "I could not do this: something went wrong on my side. Nothing was changed. "

@@ -6,7 +6,8 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from bot.chat.rich import Rich
@@ -60,11 +61,6 @@ def content_of(
     ]
 
 
-def with_part(message: Message, body: Rich) -> Message:
-    """The same message with another body."""
-    return replace(message, body=body)
-
-
 def sendable(text: str) -> str:
     """Replace what JSON over HTTP and PostgreSQL refuse: NUL and halves of surrogate pairs."""
     return _UNSENDABLE.sub("\ufffd", text)
@@ -88,6 +84,11 @@ def _size(value: Any) -> int:
     return len(json.dumps(value, ensure_ascii=False).encode("utf-8"))
 
 
+@lru_cache(maxsize=4096)
+def _width(char: str) -> int:
+    return _size(char) - 2  # the quotes
+
+
 def _split(content: dict[str, Any], limit: int) -> list[dict[str, Any]]:
     room = limit - _size({**content, "body": ""})
     parts = [{**content, "body": piece} for piece in _pieces(content["body"], room)]
@@ -100,7 +101,7 @@ def _pieces(text: str, room: int) -> list[str]:
     index = 0
     while index < len(text):
         char = text[index]
-        size += 1 if " " <= char <= "~" and char not in '"\\' else _size(char) - 2
+        size += _width(char)
         if size > room:
             # A cut in the last half keeps pieces from growing many.
             half = (start + index) // 2

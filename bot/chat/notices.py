@@ -13,26 +13,27 @@ from bot.chat.rich import Rich, lines, mention
 from bot.kernel.inbox import InboxEntry
 
 MODERATORS_ROOM = "room:moderators"
+NO_DEVICE = "*"  # nobody can be told: no device of this person is known
 
 
 async def withheld(desk: Desk, entry: InboxEntry) -> None:
     """Tell a person, and the moderators, that one of their sessions was not given a message."""
     user_id, device_id = str(entry.payload["user_id"]), str(entry.payload["device_id"])
     code, room_id = str(entry.payload["code"]), str(entry.payload["room_id"])
-    t = await desk.translator(user_id)
-    facts = await desk.house.rooms.facts(desk.tx, desk.bot, room_id)
-    room = room_id if facts is not None and facts.direct else f"dm:{user_id}"
-    message = Message("withheld", _to_person(t, device_id, code), loud=True)
-    await desk.send(room, message, clear=bool(entry.payload["alone"]))
+    if device_id != NO_DEVICE:
+        t = await desk.translator(user_id)
+        facts = await desk.house.rooms.facts(desk.tx, desk.bot, room_id)
+        room = room_id if facts is not None and facts.direct else f"dm:{user_id}"
+        message = Message("withheld", _to_person(t, device_id, code), loud=True)
+        await desk.send(room, message, clear=bool(entry.payload["alone"]))
     desk.tx.audit("system", "message.withheld", user_id, device=device_id, code=code)
     if desk.house.settings.moderators:
         house = desk.house_translator()
-        text = house(
-            "A message to {who} was withheld from session {device}: {why}.",
-            who=mention(user_id),
-            device=device_id,
-            why=_why(house, code),
-        )
+        values = {"who": mention(user_id), "device": device_id, "why": _why(house, code)}
+        if device_id == NO_DEVICE:
+            text = house("A message could not be read by {who}: {why}.", **values)
+        else:
+            text = house("A message to {who} was withheld from session {device}: {why}.", **values)
         await desk.send(MODERATORS_ROOM, Message("withheld", text))
 
 
@@ -50,9 +51,26 @@ async def identity_changed(desk: Desk, entry: InboxEntry) -> None:
         await desk.send(MODERATORS_ROOM, Message("identity", text))
 
 
+async def new_device(desk: Desk, entry: InboxEntry) -> None:
+    """Announce to the moderators that a bot speaks from a new device: its old keys are gone."""
+    device_id = str(entry.payload["device_id"])
+    desk.tx.audit("system", "device.new", desk.house.bot_users[desk.bot], device=device_id)
+    if desk.house.settings.moderators:
+        t = desk.house_translator()
+        text = t(
+            "{who} speaks from a new session, **{device}**, signed by the same identity. Its old keys are gone: "
+            "what was sent to it while it was away may have to be sent again.",
+            who=mention(desk.house.bot_users[desk.bot]),
+            device=device_id,
+        )
+        await desk.send(MODERATORS_ROOM, Message("device", text))
+
+
 def _why(t: Translator, code: str) -> Rich:
     if code == "m.unverified":
         return t("its owner has not verified it")
+    if code == "m.unavailable":
+        return t("no session of this person is known; their homeserver may be away")
     return t("no secure channel to it could be set up")
 
 

@@ -109,7 +109,7 @@ def distance(one: str, other: str) -> int:
 
 
 def closest(word: str, known: Iterable[str], limit: int = 3) -> list[str]:
-    """The known words that somebody may have meant, the likeliest first."""
+    """The known words that somebody may have meant: those nearest, else those that begin so."""
     meant = normal(word)
     if not 2 <= len(meant) <= _LONGEST_WORD:
         return []
@@ -123,7 +123,8 @@ def closest(word: str, known: Iterable[str], limit: int = 3) -> list[str]:
             found.append((far, candidate))
         elif len(meant) >= 3 and form.startswith(meant):
             found.append((allowed + 1, candidate))
-    return [candidate for _far, candidate in sorted(found)][:limit]
+    nearest = min(found)[0] if found else 0
+    return [candidate for far, candidate in sorted(found) if far == nearest][:limit]
 
 
 def names_of(bots: Mapping[str, tuple[str, str]]) -> dict[str, str]:

@@ -156,17 +156,16 @@ def _zones() -> tuple[str, ...]:
 
 @cache
 def _cities(language: str) -> Mapping[str, tuple[str, ...]]:
-    """City → zones, under its names in the IANA list and in CLDR."""
-    cities: dict[str, dict[str, None]] = {}
+    """City → zones, under its name in the IANA list, else under those of CLDR."""
+    cities: dict[str, list[str]] = {}
     for zone in _zones():
-        names = {normal(zone.rpartition("/")[2])}
+        cities.setdefault(normal(zone.rpartition("/")[2]), []).append(zone)
+    translated: dict[str, list[str]] = {}
+    for zone in _zones():
         if not zone.startswith("Etc/"):
-            names.add(
-                normal(str(get_timezone_location(zone, locale=language, return_city=True))).replace(" ", "_")
-            )
-        for name in names:
-            cities.setdefault(name, {})[zone] = None
-    return {name: tuple(found) for name, found in cities.items()}
+            name = normal(str(get_timezone_location(zone, locale=language, return_city=True)))
+            translated.setdefault(name.replace(" ", "_"), []).append(zone)
+    return {name: tuple(zones) for name, zones in {**translated, **cities}.items()}
 
 
 def _short(text: str) -> str:

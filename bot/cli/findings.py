@@ -134,8 +134,12 @@ async def _open_some(tx: Tx, table: Table) -> int:
     (key,) = table.primary_key.columns
     columns = [column for column in table.columns if isinstance(column.type, Sealed)]
     tried = 0
+    seen: set[str] = set()
     for order in (key.asc(), key.desc()):
         for row in await tx.conn.execute(select(key, *columns).order_by(order).limit(_SAMPLE)):
+            if row[0] in seen:
+                continue
+            seen.add(row[0])
             for column, value in zip(columns, row[1:], strict=True):
                 tx.open(column, row[0], value)
                 tried += value is not None

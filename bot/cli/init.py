@@ -12,6 +12,7 @@ import click
 
 from bot.cli.common import with_config
 from bot.cli.templates import ROSTER, SETTINGS
+from bot.dev.roster_edit import quoted
 from bot.kernel.errors import CurbsideError
 
 _BOTS = {"curbside": "Curbside", "support": "Curbside Support"}
@@ -151,34 +152,29 @@ def write_installation(config: Path, answers: Answers) -> None:
 def settings_text(answers: Answers) -> str:
     """The settings file, commented."""
     accounts = "\n\n".join(
-        f"[bots.{name}]\nuser_id = {_toml(user_id)}\n"
-        f"{_WAYS[answers.login]} = {_toml(f'secrets/{name}.{answers.login}')}\n"
-        f"display_name = {_toml(_BOTS.get(name, 'Curbside'))}"
+        f"[bots.{name}]\nuser_id = {quoted(user_id)}\n"
+        f"{_WAYS[answers.login]} = {quoted(f'secrets/{name}.{answers.login}')}\n"
+        f"display_name = {quoted(_BOTS.get(name, 'Curbside'))}"
         for name, user_id in answers.bots.items()
     )
     database = (
-        f"database = {_toml(answers.database)}"
+        f"database = {quoted(answers.database)}"
         if answers.database
         else ('# database = "postgresql+asyncpg://curbside@localhost/curbside"')
     )
     if answers.database_password_file:
-        database += f"\ndatabase_password_file = {_toml(answers.database_password_file)}"
+        database += f"\ndatabase_password_file = {quoted(answers.database_password_file)}"
     return SETTINGS.format(
-        hospital=_toml(answers.hospital),
-        homeserver=_toml(answers.homeserver),
-        server_name=_toml(answers.server_name),
-        language=_toml(answers.language),
-        timezone=_toml(answers.timezone),
+        hospital=quoted(answers.hospital),
+        homeserver=quoted(answers.homeserver),
+        server_name=quoted(answers.server_name),
+        language=quoted(answers.language),
+        timezone=quoted(answers.timezone),
         moderators=json.dumps(list(answers.moderators), ensure_ascii=False),
         database=database,
-        web_host=_toml(answers.web_host),
+        web_host=quoted(answers.web_host),
         accounts=accounts,
     )
-
-
-def _toml(text: str) -> str:
-    """A TOML basic string; JSON's escapes are all TOML's too, save the one for DEL."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _next_steps(config: Path, answers: Answers) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bot.cli.common import open_keys, opened, outside_migrations, with_config
+from bot.kernel.errors import CurbsideError
 
 if TYPE_CHECKING:
     from bot.settings import Settings
@@ -53,27 +54,46 @@ def status(config: Path) -> None:
 @command.command()
 @with_config
 def rotate(config: Path) -> None:
-    """Add a new at-rest key and seal everything stored anew with it. May be broken off and repeated."""
+    """Add a new at-rest key and seal everything stored anew with it. May be broken off and repeated.
+
+    Every process of Curbside must be stopped meanwhile.
+    """
     from bot.kernel.sealing import KeyRing
     from bot.settings import load
 
     settings = load(config)
     path = settings.path(settings.at_rest_keys)
     open_keys(settings)  # a broken key file is refused, not added to
-    click.echo("Running processes know only the old keys: stop them before, and start them after.")
+    asyncio.run(_refuse_while_running(settings))
     KeyRing.append_new_key(path)
     click.echo(f"Added a key to {path}: copy the file to your safe place now.")
     asyncio.run(_reseal(settings))
     click.echo("Done. Keep the old keys in the file: they open backups and check the audit trail.")
 
 
-async def _reseal(settings: Settings) -> None:
+async def _refuse_while_running(settings: Settings) -> None:
+    """A running process knows only the old keys, and could not open what is sealed anew."""
+    from sqlalchemy import select
+
     from bot.kernel import migrate
+    from bot.matrix.store import bot_accounts
+
+    async with opened(settings) as database:
+        await migrate.require(database, outside_migrations())
+        async with database.read() as tx:
+            held = select(bot_accounts.c.bot).where(bot_accounts.c.owned_until > tx.now)
+            running = sorted((await tx.conn.execute(held)).scalars())
+    if running:
+        raise CurbsideError(
+            f"Curbside is running ({', '.join(running)}), or was seconds ago: stop every process of it, "
+            "wait half a minute, and rotate then."
+        )
+
+
+async def _reseal(settings: Settings) -> None:
     from bot.kernel.db import sealed_tables
 
-    folders = outside_migrations()  # and every table is known
     async with opened(settings) as database:
-        await migrate.require(database, folders)
         for table in sealed_tables():
             click.echo(f"{table.name}: {await database.reseal(table)} rows sealed anew")
         async with database.begin() as tx:

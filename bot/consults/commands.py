@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from bot.chat.command import Arg, Args, Command, Misunderstood
 from bot.chat.desk import Context
+from bot.chat.i18n import message_id
 from bot.chat.types import Choice, Text, UserId
 from bot.consults import service, store, views
 from bot.consults.model import Consult, Outcome, State, Urgency
@@ -150,7 +151,7 @@ async def _the_one(ctx: Context, word: str, fits: Callable[[Consult], bool], res
 
 
 _WHICH = Arg("id", ConsultId(), "Which consult? Its id looks like C-7F3K.", required=False)
-_GROUP = "Consults"
+_GROUP = message_id("Consults")
 
 COMMANDS = (
     Command(

@@ -241,17 +241,17 @@ class _Carrier:
                         MODERATORS, views.to_moderators(at, record, what, who, note=self.note)
                     )
             case model.TellRoom(what=what):
-                await self._to_room(views.to_room(self._in_house(), record, what))
+                await self._to_room(views.to_room(await self._for_room(), record, what))
             case model.OpenRoom(invite=invite):
                 await self._open_room(invite)
             case model.InviteToRoom(user=user):
                 await outbox.put(tx, Outgoing(record.bot, record.room, "invite", {"user_id": user}))
             case model.PostQuestion():
                 text = await store.question(tx, record.id)
-                await self._to_room(views.question(self._in_house(), record, text))
+                await self._to_room(views.question(await self._for_room(), record, text))
             case model.PostAnswer():
                 text = await store.answer(tx, record.id)
-                await self._to_room(views.answer(self._in_house(), record, text))
+                await self._to_room(views.answer(await self._for_room(), record, text))
             case model.DeliverAnswer():
                 await self._deliver_answer()
 
@@ -293,8 +293,7 @@ class _Carrier:
         record = self.record
         at = self._in_house()
         name = at.say("Consult {id} · {service}", record).plain
-        ours = {"v": 1, "kind": "consult.room", "id": record.id}
-        body = {"name": name, "invite": list(invite), "encrypted": True, "creation": {"org.curbside": ours}}
+        body = {"name": name, "invite": list(invite)}
         await outbox.put(
             self.desk.tx,
             Outgoing(record.bot, record.room, "create", body, topic=ROOM_RESULT, ref=record.id),
@@ -318,6 +317,13 @@ class _Carrier:
 
     def _in_house(self) -> Reader:
         return reader(self.desk, self.desk.house_translator())
+
+    async def _for_room(self) -> Reader:
+        """In the language that both have in common, else in the house's."""
+        requester = await self.desk.translator(self.record.consult.requester)
+        consultant = await self.desk.translator(self.record.consult.consultant or "")
+        same = requester.language == consultant.language
+        return reader(self.desk, requester if same else self.desk.house_translator())
 
     async def _reader(self, user_id: str) -> Reader:
         return reader(self.desk, await self.desk.translator(user_id))

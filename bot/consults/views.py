@@ -62,7 +62,9 @@ NOTHING: Mapping[str, str] = {
     "close": "None of your consults waits for your read-back.",
     "cancel": "You have no open consult.",
 }
-_LOUD = frozenset({"unstaffed", "accepted", "room", "no-room", "still-with", "still-yours", "cancelled"})
+# What rings: news that somebody else made; invitations to rooms ring by themselves.
+_LOUD_TO_REQUESTER = frozenset({"unstaffed", "accepted", "no-room", "still-with", "cancelled"})
+_LOUD_TO_PERSON = frozenset({"no-room", "still-yours", "cancelled"})
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,8 @@ def to_requester(
             ]
         )
     kind = "consult.unstaffed" if what == "unstaffed" else "consult.state"
-    return _state(record, body, kind=kind, loud=what in _LOUD, mentions=(record.consult.requester,))
+    loud = what in _LOUD_TO_REQUESTER and who != record.consult.requester
+    return _state(record, body, kind=kind, loud=loud, mentions=(record.consult.requester,))
 
 
 def _requester_line(reader: Reader, record: Record, what: str, who: str | None) -> Rich:
@@ -292,7 +295,7 @@ def to_person(
             body = lines([closed, read_back, verbatim(words)])
         case _:
             body = reader.say("**{id}** was cancelled by {who}.", record, who=name)
-    return _state(record, body, loud=what in _LOUD)
+    return _state(record, body, loud=what in _LOUD_TO_PERSON)
 
 
 def to_moderators(reader: Reader, record: Record, what: str, who: str | None, *, note: str = "") -> Message:

@@ -126,7 +126,7 @@ async def _set_up(
     # Written before the wait, so that `dev down` finds everything even if this is broken off.
     write_atomically(directory / STATE_FILE, json.dumps(state, indent=1) + "\n", mode=0o600)
     for entry in entries:
-        await asyncio.to_thread(_wait_ready, entry)
+        await asyncio.to_thread(wait_ready, entry)
     return state
 
 
@@ -321,7 +321,8 @@ def _start(hospital: Hospital) -> int:
         ).pid
 
 
-def _wait_ready(entry: dict[str, Any]) -> None:
+def wait_ready(entry: dict[str, Any]) -> None:
+    """Return when this hospital's Curbside is ready; else raises CurbsideError with the end of its log."""
     deadline = time.monotonic() + _READY_SECONDS
     while (against := _against(entry["web"])) is not None:
         gone = not running("run", entry["config"])

@@ -76,6 +76,16 @@ class Roster:
         known = self.services.get(key)
         return known.name(language) if known is not None else key.replace("_", " ")
 
+    def people(self) -> Mapping[str, str]:
+        """Everybody who is ever called: their Matrix id → the entry that names them first."""
+        named: dict[str, str] = {}
+        for key, service in self.services.items():
+            for user in service.on_call:
+                named.setdefault(user, f"services.{key}.on_call")
+            for index, shift in enumerate(service.shifts):
+                named.setdefault(shift.who, f"services.{key}.shifts.{index}.who")
+        return named
+
     def find(self, word: str) -> Service | None:
         """The service meant by a word: its name, a synonym, or a beginning that only one service has."""
         wanted = folded(word)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Integer, String, Table, Text, insert, select, type_coerce, update
+from sqlalchemy import BigInteger, bindparam, Column, Integer, String, Table, Text, insert, select, type_coerce, update
 
 from bot.kernel.db import Tx, UtcTime, metadata, milliseconds
 
@@ -38,6 +38,10 @@ audit_head = Table(
     Column("mac", String(64), nullable=False),
 )
 GENESIS = "0" * 64
+
+_LOCK_HEAD = select(audit_head.c.seq, audit_head.c.mac).with_for_update()
+_ADD = insert(audit_lines)
+_MOVE_HEAD = update(audit_head).values(seq=bindparam("to_seq"), mac=bindparam("to_mac"))
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ def _mac(
 
 async def chain(tx: Tx) -> None:
     """Append the transaction's audit lines, as its last act: the chain's head is locked only briefly."""
-    head = (await tx.conn.execute(select(audit_head.c.seq, audit_head.c.mac).with_for_update())).one()
+    head = (await tx.conn.execute(_LOCK_HEAD)).one()
     key = tx.keys.derive("audit")
     seq, mac = head.seq, head.mac
     rows = []
@@ -82,8 +86,8 @@ async def chain(tx: Tx) -> None:
                 "mac": mac,
             }
         )
-    await tx.conn.execute(insert(audit_lines), rows)
-    await tx.conn.execute(update(audit_head).values(seq=seq, mac=mac))
+    await tx.conn.execute(_ADD, rows)
+    await tx.conn.execute(_MOVE_HEAD, {"to_seq": seq, "to_mac": mac})
 
 
 async def lines(tx: Tx) -> AsyncIterator[AuditLine]:

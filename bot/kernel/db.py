@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -24,13 +25,17 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bot.kernel.clock import Clock
 from bot.kernel.errors import CurbsideError
 from bot.kernel.sealing import KeyRing
+from bot.kernel.sqlite import open_inline
 
 metadata = MetaData()
+# What a database that is away for a moment raises.
+DatabaseTrouble = (SQLAlchemyError, OSError)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -119,7 +124,10 @@ class Database:
         self.keys = keys
         self.wakeups = Wakeups()
         self._writer = asyncio.Lock()
-        options: dict[str, Any] = {} if self.is_sqlite else {"pool_size": 8, "pool_pre_ping": True}
+        options: dict[str, Any] = {"pool_size": 8, "pool_pre_ping": True}
+        if self.is_sqlite:
+            # Every transaction of ours ends by itself, so the pool need not roll back once more.
+            options = {"async_creator": partial(open_inline, parsed.database or ""), "pool_reset_on_return": None}
         try:
             # Error texts must not carry the values of a statement into a log.
             self.engine: AsyncEngine = create_async_engine(url, hide_parameters=True, **options)
@@ -127,18 +135,24 @@ class Database:
             raise CurbsideError(
                 f"The setting `database` needs the package {error.name}: pip install 'curbside[postgres]'."
             ) from None
+        self._reader = self.engine
         if self.is_sqlite:
             event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
+            self._reader = self.engine.execution_options(curbside_reads=True)
+        else:
+            self._reader = self.engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Tx]:
         """Open a transaction for writing; it commits when the block ends, and rolls back on an error."""
         if self.is_sqlite:
-            async with self._writer, self._transaction({"curbside_write": True}) as tx:
+            async with self._writer, self._transaction(self.engine) as tx:
                 yield tx
         else:
-            async with self._transaction({}) as tx:
+            async with self._transaction(self.engine) as tx:
                 yield tx
         for name in tx.wakes:
             self.wakeups.event(name).set()
@@ -146,23 +160,18 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Tx]:
         """Open a transaction that only reads, all at one moment; it never waits for a writer."""
-        snapshot = (
-            {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        )
-        async with self._transaction(snapshot) as tx:
+        async with self._transaction(self._reader) as tx:
             yield tx
 
     @asynccontextmanager
-    async def _transaction(self, options: dict[str, Any]) -> AsyncIterator[Tx]:
+    async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[Tx]:
         from bot.kernel.audit import chain
 
-        async with self.engine.connect() as conn:
-            await conn.execution_options(**options)
-            async with conn.begin():
-                tx = Tx(conn, self.clock.now(), self.keys)
-                yield tx
-                if tx.audit_entries:
-                    await chain(tx)
+        async with engine.connect() as conn, conn.begin():
+            tx = Tx(conn, self.clock.now(), self.keys)
+            yield tx
+            if tx.audit_entries:
+                await chain(tx)
 
     async def close(self) -> None:
         await self.engine.dispose()
@@ -210,7 +219,6 @@ async def count(tx: Tx, table: Table) -> int:
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves, below
     cursor = connection.cursor()
     for pragma in (
         "journal_mode=WAL",
@@ -224,5 +232,5 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    write = connection.get_execution_options().get("curbside_write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    reads = connection.get_execution_options().get("curbside_reads")
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

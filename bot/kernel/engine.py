@@ -24,7 +24,6 @@ EntryHandler = Callable[[Tx, InboxEntry], Awaitable[None]]
 TimerHandler = Callable[[Tx, Timer], Awaitable[None]]
 
 MAX_ATTEMPTS = 6
-_POLL_SECONDS = 0.5  # how soon work that another process queued is seen; our own wakes us at once
 _HANDLER_SECONDS = 60.0
 
 
@@ -41,8 +40,16 @@ class Engine:
     """
 
     def __init__(
-        self, database: Database, *, on_entry: EntryHandler, on_timer: TimerHandler, gave_up: EntryHandler
+        self,
+        database: Database,
+        *,
+        on_entry: EntryHandler,
+        on_timer: TimerHandler,
+        gave_up: EntryHandler,
+        poll: float = 0.25,
     ) -> None:
+        """`poll`: seconds after which to look for work that another process queued; our own wakes us at once."""
+        self._poll = poll
         self._database = database
         self._on_entry = on_entry
         self._on_timer = on_timer
@@ -71,12 +78,12 @@ class Engine:
     async def _entries(self) -> None:
         while not self._draining:
             if not await self._guarded(self.handle_one):
-                await self._database.wakeups.wait("inbox", _POLL_SECONDS)
+                await self._database.wakeups.wait("inbox", self._poll)
 
     async def _timers(self) -> None:
         while not self._draining:
             if not await self._guarded(self.fire_one) and await self._guarded(self._wake_at_next_timer):
-                await self._database.wakeups.wait("timers", 5.0)
+                await self._database.wakeups.wait("timers", min(self._poll * 4, 5.0))
 
     async def _guarded(self, step: Callable[[], Awaitable[bool]]) -> bool:
         """Run one step; the database being away is waited out, never fatal."""
@@ -140,8 +147,12 @@ class Engine:
                 log.error("telling of a failure failed", extra={"entry": entry.id}, exc_info=second)
                 await self._set_aside(entry, None)
         else:
+            pause = backoff(entry.attempts)
             async with self._database.begin() as tx:
-                await inbox.put_off(tx, entry.id, tx.now + backoff(entry.attempts))
+                await inbox.put_off(tx, entry.id, tx.now + pause)
+            # When it is due again, nobody's commit will wake us.
+            wake = self._database.wakeups.event("inbox").set
+            asyncio.get_running_loop().call_later(pause.total_seconds() + 0.01, wake)
 
     async def _set_aside(self, entry: InboxEntry, tell: EntryHandler | None) -> None:
         """Give an entry up and tell the person, in one transaction: a crash leaves neither or both."""

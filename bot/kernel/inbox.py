@@ -15,10 +15,13 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     and_,
+    bindparam,
     delete,
     exists,
     func,
+    literal,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -43,9 +46,54 @@ inbox_entries = Table(
     Column("done_at", UtcTime, nullable=True),
     UniqueConstraint("bot", "topic", "source", name="uq_inbox_source"),
 )
-Index("ix_inbox_pending", inbox_entries.c.state, inbox_entries.c.lane, inbox_entries.c.id)
+# Said as a literal, so that both databases see that the partial indices apply: they stay small however
+# much was handled before.
+_PENDING = inbox_entries.c.state == literal("pending", literal_execute=True)
+_ONLY_PENDING = text("state = 'pending'")
+Index(
+    "ix_inbox_pending",
+    inbox_entries.c.id,
+    inbox_entries.c.due_at,
+    sqlite_where=_ONLY_PENDING,
+    postgresql_where=_ONLY_PENDING,
+)
+Index(
+    "ix_inbox_lane",
+    inbox_entries.c.lane,
+    inbox_entries.c.id,
+    sqlite_where=_ONLY_PENDING,
+    postgresql_where=_ONLY_PENDING,
+)
 
 KEEP_HANDLED = timedelta(days=60)
+
+# The statements of every event are built once: building them anew cost more than running them.
+_earlier = inbox_entries.alias("earlier")
+_CLAIM = (
+    select(inbox_entries)
+    .where(_PENDING, inbox_entries.c.due_at <= bindparam("now", type_=UtcTime))
+    .where(
+        ~exists().where(
+            and_(
+                _earlier.c.state == literal("pending", literal_execute=True),
+                _earlier.c.lane == inbox_entries.c.lane,
+                _earlier.c.id < inbox_entries.c.id,
+            )
+        )
+    )
+    .order_by(inbox_entries.c.id)
+    .limit(1)
+    .with_for_update(skip_locked=True, of=inbox_entries)
+)
+_DONE = (
+    update(inbox_entries)
+    .where(inbox_entries.c.id == bindparam("entry"))
+    .values(state="done", done_at=bindparam("at", type_=UtcTime), payload=None)
+)
+_STORE = {
+    "sqlite": sqlite.insert(inbox_entries).on_conflict_do_nothing().returning(inbox_entries.c.id),
+    "postgresql": postgresql.insert(inbox_entries).on_conflict_do_nothing().returning(inbox_entries.c.id),
+}
 
 
 @dataclass(frozen=True)
@@ -90,7 +138,6 @@ async def put_all(tx: Tx, entries: Sequence[Incoming]) -> int:
     """Store entries in this order; returns how many were new."""
     if not entries:
         return 0
-    make_insert = sqlite.insert if tx.conn.dialect.name == "sqlite" else postgresql.insert
     rows = []
     for entry in entries:
         row_id = new_id(tx.now)
@@ -109,8 +156,7 @@ async def put_all(tx: Tx, entries: Sequence[Incoming]) -> int:
             }
         )
     # A list of rows, not one VALUES clause: SQLAlchemy splits it below the databases' limit of parameters.
-    statement = make_insert(inbox_entries).on_conflict_do_nothing().returning(inbox_entries.c.id)
-    new = (await tx.conn.execute(statement, rows)).all()
+    new = (await tx.conn.execute(_STORE[tx.conn.dialect.name], rows)).all()
     if new:
         tx.wakes.add("inbox")
     return len(new)
@@ -121,24 +167,7 @@ async def claim(tx: Tx) -> InboxEntry | None:
 
     Raises Unreadable, with the entry but without its payload, when that cannot be opened.
     """
-    earlier = inbox_entries.alias("earlier")
-    query = (
-        select(inbox_entries)
-        .where(inbox_entries.c.state == "pending", inbox_entries.c.due_at <= tx.now)
-        .where(
-            ~exists().where(
-                and_(
-                    earlier.c.state == "pending",
-                    earlier.c.lane == inbox_entries.c.lane,
-                    earlier.c.id < inbox_entries.c.id,
-                )
-            )
-        )
-        .order_by(inbox_entries.c.id)
-        .limit(1)
-        .with_for_update(skip_locked=True, of=inbox_entries)
-    )
-    row = (await tx.conn.execute(query)).first()
+    row = (await tx.conn.execute(_CLAIM, {"now": tx.now})).first()
     if row is None:
         return None
     entry = InboxEntry(row.id, row.bot, row.topic, row.source, row.lane, {}, row.attempts, row.received_at)
@@ -150,18 +179,14 @@ async def claim(tx: Tx) -> InboxEntry | None:
 
 async def mark_done(tx: Tx, entry_id: str) -> None:
     """Note that an entry was handled, and erase its content; the id stays to recognise a repeat."""
-    await tx.conn.execute(
-        update(inbox_entries)
-        .where(inbox_entries.c.id == entry_id)
-        .values(state="done", done_at=tx.now, payload=None)
-    )
+    await tx.conn.execute(_DONE, {"entry": entry_id, "at": tx.now})
 
 
 async def put_off(tx: Tx, entry_id: str, when: datetime) -> None:
     """Try an entry again at `when`, unless another worker has handled it meanwhile."""
     await tx.conn.execute(
         update(inbox_entries)
-        .where(inbox_entries.c.id == entry_id, inbox_entries.c.state == "pending")
+        .where(inbox_entries.c.id == entry_id, _PENDING)
         .values(attempts=inbox_entries.c.attempts + 1, due_at=when)
     )
 
@@ -173,7 +198,7 @@ async def mark_dead(tx: Tx, entry_id: str) -> bool:
     """
     aside = await tx.conn.execute(
         update(inbox_entries)
-        .where(inbox_entries.c.id == entry_id, inbox_entries.c.state == "pending")
+        .where(inbox_entries.c.id == entry_id, _PENDING)
         .values(state="dead", done_at=tx.now)
     )
     return aside.rowcount == 1
@@ -181,16 +206,22 @@ async def mark_dead(tx: Tx, entry_id: str) -> bool:
 
 async def oldest_pending(tx: Tx) -> datetime | None:
     """When the oldest unhandled entry came in."""
-    query = select(func.min(inbox_entries.c.received_at)).where(inbox_entries.c.state == "pending")
+    query = select(func.min(inbox_entries.c.received_at)).where(_PENDING)
     found: datetime | None = (await tx.conn.execute(query)).scalar()
     return found
 
 
 async def next_due_at(tx: Tx) -> datetime | None:
     """When the earliest pending entry is due."""
-    query = select(func.min(inbox_entries.c.due_at)).where(inbox_entries.c.state == "pending")
+    query = select(func.min(inbox_entries.c.due_at)).where(_PENDING)
     found: datetime | None = (await tx.conn.execute(query)).scalar()
     return found
+
+
+async def count_pending(tx: Tx) -> int:
+    """How many entries wait; cheap, however many were handled."""
+    query = select(func.count()).select_from(inbox_entries).where(_PENDING)
+    return int((await tx.conn.execute(query)).scalar_one())
 
 
 async def counts(tx: Tx) -> dict[str, int]:

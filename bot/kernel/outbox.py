@@ -7,12 +7,26 @@ recognised by the homeserver and by us (Matrix C-S API, "Transaction identifiers
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, Index, Integer, String, Table, delete, func, insert, select, update
+from sqlalchemy import (
+    Column,
+    Index,
+    Integer,
+    String,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    update,
+)
 
 from bot.kernel import inbox
 from bot.kernel.db import Sealed, Tx, UtcTime, metadata
@@ -43,8 +57,19 @@ outbox_rows = Table(
     Column("room_id", String(255), nullable=True),
     Column("error", String(64), nullable=True),
 )
-Index("ix_outbox_pending", outbox_rows.c.state, outbox_rows.c.channel, outbox_rows.c.due_at)
-Index("ix_outbox_lane", outbox_rows.c.lane, outbox_rows.c.state, outbox_rows.c.id)
+# Said as a literal, so that both databases see that the partial index applies; it answers the senders'
+# questions alone, and stays small however much was sent before.
+_PENDING = outbox_rows.c.state == literal("pending", literal_execute=True)
+Index(
+    "ix_outbox_pending",
+    outbox_rows.c.lane,
+    outbox_rows.c.id,
+    outbox_rows.c.channel,
+    outbox_rows.c.bot,
+    outbox_rows.c.due_at,
+    sqlite_where=text("state = 'pending'"),
+    postgresql_where=text("state = 'pending'"),
+)
 Index("ix_outbox_event", outbox_rows.c.event_id)
 
 MATRIX = "matrix"
@@ -92,6 +117,36 @@ class OutboxRow:
     due_at: datetime
 
 
+# The statements of every message are built once: building them anew cost more than running them.
+_INSERT = insert(outbox_rows)
+_HEADS = (
+    select(outbox_rows)
+    .where(
+        outbox_rows.c.id.in_(
+            select(func.min(outbox_rows.c.id))
+            .where(_PENDING, outbox_rows.c.channel == bindparam("channel"), outbox_rows.c.bot == bindparam("bot"))
+            .group_by(outbox_rows.c.lane)
+        )
+    )
+    # By due moment, so that rooms put off, however many, cannot hide one whose turn has come.
+    .order_by(outbox_rows.c.due_at, outbox_rows.c.id)
+    .limit(500)
+)
+_FINISH = (
+    update(outbox_rows)
+    .where(outbox_rows.c.id == bindparam("row"), _PENDING)
+    .values(
+        state=bindparam("to"),
+        event_id=bindparam("event"),
+        room_id=bindparam("in_room"),
+        error=bindparam("why"),
+        sent_at=bindparam("at", type_=UtcTime),
+        body=None,
+    )
+    .returning(outbox_rows.c.bot, outbox_rows.c.topic, outbox_rows.c.ref, outbox_rows.c.room)
+)
+
+
 async def put(tx: Tx, out: Outgoing) -> str:
     """Queue something; returns its id."""
     return (await put_all(tx, [out]))[0]
@@ -127,7 +182,7 @@ async def put_all(tx: Tx, outs: Sequence[Outgoing]) -> list[str]:
             }
         )
     if rows:
-        await tx.conn.execute(insert(outbox_rows), rows)
+        await tx.conn.execute(_INSERT, rows)
         tx.wakes.update(f"outbox {out.bot}" for out in outs)
     return ids
 
@@ -155,45 +210,26 @@ def _opened(tx: Tx, row: Any) -> OutboxRow | None:
     )
 
 
-async def due(
-    tx: Tx, channel: str, bots: Iterable[str], *, busy: Iterable[str] = (), limit: int = 100
-) -> list[OutboxRow]:
-    """The first pending row of each lane that is due and not `busy` already."""
-    heads = (
-        select(func.min(outbox_rows.c.id))
-        .where(outbox_rows.c.state == "pending", outbox_rows.c.channel == channel)
-        .where(outbox_rows.c.bot.in_(list(bots)), outbox_rows.c.lane.not_in(list(busy)))
-        .group_by(outbox_rows.c.lane)
-    )
-    query = (
-        select(outbox_rows)
-        .where(outbox_rows.c.id.in_(heads), outbox_rows.c.due_at <= tx.now)
-        .order_by(outbox_rows.c.id)
-        .limit(limit)
-    )
-    opened = [_opened(tx, row) for row in await tx.conn.execute(query)]
-    return [row for row in opened if row is not None]
+@dataclass(frozen=True)
+class Due:
+    """What a sender may send now, and when it should look again if nobody wakes it (None: no need)."""
+
+    rows: tuple[OutboxRow, ...]
+    next_at: datetime | None
 
 
-async def next_in_lane(tx: Tx, lane: str) -> OutboxRow | None:
-    """The lane's first pending row if it is due."""
-    query = (
-        select(outbox_rows)
-        .where(outbox_rows.c.lane == lane, outbox_rows.c.state == "pending")
-        .order_by(outbox_rows.c.id)
-        .limit(1)
-    )
-    row = (await tx.conn.execute(query)).first()
-    return _opened(tx, row) if row is not None and row.due_at <= tx.now else None
-
-
-async def next_due_at(tx: Tx, channel: str) -> datetime | None:
-    """When the earliest pending row is due."""
-    query = select(func.min(outbox_rows.c.due_at)).where(
-        outbox_rows.c.state == "pending", outbox_rows.c.channel == channel
-    )
-    found: datetime | None = (await tx.conn.execute(query)).scalar()
-    return found
+async def due(tx: Tx, channel: str, bot: str, *, busy: Collection[str] = (), limit: int = 100) -> Due:
+    """The first pending row of each of the bot's lanes that is due and not `busy` already."""
+    rows: list[OutboxRow] = []
+    next_at: datetime | None = None
+    for row in await tx.conn.execute(_HEADS, {"bot": bot, "channel": channel}):
+        if row.lane in busy:
+            continue
+        if row.due_at > tx.now:
+            next_at = row.due_at if next_at is None else min(next_at, row.due_at)
+        elif len(rows) < limit and (opened := _opened(tx, row)) is not None:
+            rows.append(opened)
+    return Due(tuple(rows), next_at)
 
 
 async def mark_sent(tx: Tx, row_id: str, *, event_id: str | None = None, room_id: str | None = None) -> None:
@@ -209,13 +245,8 @@ async def mark_failed(tx: Tx, row_id: str, error: str) -> None:
 async def _finish(
     tx: Tx, row_id: str, state: str, *, event_id: str | None, room_id: str | None, error: str | None
 ) -> None:
-    done = await tx.conn.execute(
-        update(outbox_rows)
-        .where(outbox_rows.c.id == row_id, outbox_rows.c.state == "pending")
-        .values(state=state, event_id=event_id, room_id=room_id, error=error, sent_at=tx.now, body=None)
-        .returning(outbox_rows.c.bot, outbox_rows.c.topic, outbox_rows.c.ref, outbox_rows.c.room)
-    )
-    row = done.first()
+    values = {"row": row_id, "to": state, "event": event_id, "in_room": room_id, "why": error, "at": tx.now}
+    row = (await tx.conn.execute(_FINISH, values)).first()
     if row is None:
         return
     if row.topic is not None:
@@ -239,7 +270,7 @@ async def retry_at(tx: Tx, row_id: str, when: datetime, error: str) -> None:
     """Put a row off until `when`, with a short content-free reason."""
     await tx.conn.execute(
         update(outbox_rows)
-        .where(outbox_rows.c.id == row_id, outbox_rows.c.state == "pending")
+        .where(outbox_rows.c.id == row_id, _PENDING)
         .values(due_at=when, attempts=outbox_rows.c.attempts + 1, error=error[:64])
     )
 
@@ -247,7 +278,7 @@ async def retry_at(tx: Tx, row_id: str, when: datetime, error: str) -> None:
 async def is_pending(tx: Tx, bot: str, room: str, op: str) -> bool:
     """Whether an operation on a room is queued already."""
     query = select(outbox_rows.c.id).where(
-        outbox_rows.c.lane == f"{bot} {room}", outbox_rows.c.state == "pending", outbox_rows.c.op == op
+        outbox_rows.c.lane == f"{bot} {room}", _PENDING, outbox_rows.c.op == op
     )
     return (await tx.conn.execute(query.limit(1))).first() is not None
 
@@ -270,7 +301,7 @@ async def buttons_on(tx: Tx, bot: str, event_id: str) -> dict[str, str]:
 
 async def oldest_pending(tx: Tx) -> datetime | None:
     """When the oldest undelivered row was queued."""
-    query = select(func.min(outbox_rows.c.created_at)).where(outbox_rows.c.state == "pending")
+    query = select(func.min(outbox_rows.c.created_at)).where(_PENDING)
     found: datetime | None = (await tx.conn.execute(query)).scalar()
     return found
 

@@ -40,13 +40,17 @@ class LeaseLost(Exception):
 class BotAccount:
     """Runs one bot until cancelled; a fault of its own ends it without touching the others."""
 
-    def __init__(self, name: str, settings: Settings, database: Database, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, name: str, settings: Settings, database: Database, session: aiohttp.ClientSession, *, poll: float = 0.3
+    ) -> None:
+        """`poll`: seconds after which to look for messages that another process queued."""
         self.name = name
         self.user_id = settings.bots[name].user_id
         self.stopped: str | None = None  # why, in one sentence
         self._settings = settings
         self._database = database
         self._session = session
+        self._poll = poll
         self._keys_dir = settings.path(settings.data_dir) / "keys"
         self._sync: SyncLoop | None = None
         self._sender: Sender | None = None
@@ -112,7 +116,7 @@ class BotAccount:
                 self.name, self.user_id, http=http, database=self._database, crypto=crypto,
                 servers=self._settings.servers,
             )  # fmt: skip
-            self._sender = Sender(self.name, self.user_id, http=http, database=self._database, crypto=crypto)
+            self._sender = Sender(self.name, self.user_id, http=http, database=self._database, crypto=crypto, poll=self._poll)
             await self._until_one_ends(self._sync, self._sender)
         finally:
             if self._sync is not None:

@@ -47,7 +47,6 @@ class RoomShape:
     has_levels: bool = False
     replaced_by: str | None = None
     replaces: str | None = None
-    marker: str | None = None  # the outbox id in the creation content of rooms we made
     rotate_messages: int | None = None
     rotate_ms: int | None = None
 
@@ -103,8 +102,6 @@ class RoomShape:
             self.creators += [user for user in others if isinstance(user, str)]
         predecessor = as_mapping(content.get("predecessor")).get("room_id")
         self.replaces = predecessor if isinstance(predecessor, str) else None
-        marker = as_mapping(content.get("org.curbside")).get("out")
-        self.marker = marker if isinstance(marker, str) else None
 
     def _levels(self, content: Mapping[str, Any]) -> None:
         self.has_levels = True

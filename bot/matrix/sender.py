@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from bot.kernel import inbox, metrics, outbox
-from bot.kernel.db import Database, Tx
+from bot.kernel.db import Database, DatabaseTrouble, Tx
 from bot.kernel.engine import backoff
 from bot.kernel.failpoints import failpoint
 from bot.kernel.inbox import Incoming
@@ -44,7 +44,10 @@ class Undeliverable(Exception):
 class Sender:
     """Sends the outbox rows of one bot."""
 
-    def __init__(self, bot: str, user_id: str, *, http: Http, database: Database, crypto: CryptoMachine) -> None:
+    def __init__(
+        self, bot: str, user_id: str, *, http: Http, database: Database, crypto: CryptoMachine, poll: float
+    ) -> None:
+        """`poll`: seconds after which to look for rows that another process queued; our own wake us at once."""
         self._bot = bot
         self._user_id = user_id
         self._http = http
@@ -52,6 +55,7 @@ class Sender:
         self._crypto = crypto
         self._started_at = database.clock.now()
         self._lanes: dict[str, asyncio.Task[None]] = {}
+        self._poll = poll
         self._stop: TokenRevoked | None = None
         self._draining = False
 
@@ -59,15 +63,10 @@ class Sender:
         """Send until `drain`; raises TokenRevoked when the homeserver has ended our session."""
         try:
             while not self._draining:
-                try:
-                    started = await self._start_lanes()
-                except OSError as error:  # the database is away for a moment
-                    log.error("outbox unavailable", extra={"error": type(error).__name__})
-                    started = 0
+                pause = await self._start_lanes()
                 if self._stop is not None:
                     raise self._stop
-                if not started:
-                    await self._database.wakeups.wait(f"outbox {self._bot}", await self._pause())
+                await self._database.wakeups.wait(f"outbox {self._bot}", pause)
         finally:
             for task in self._lanes.values():
                 task.cancel()
@@ -76,70 +75,62 @@ class Sender:
     async def drain(self, seconds: float) -> None:
         """Start nothing new and let what is being sent come to its end, for at most `seconds`."""
         self._draining = True
-        self._database.wakeups.event(f"outbox {self._bot}").set()
+        self._wake()
         if self._lanes:
             await asyncio.wait(list(self._lanes.values()), timeout=seconds)
 
-    async def _pause(self) -> float:
-        async with self._database.read() as tx:
-            due_at = await outbox.next_due_at(tx, outbox.MATRIX)
-        if due_at is None:
-            return 0.5
-        return max(0.05, min(0.5, (due_at - self._database.clock.now()).total_seconds()))
-
-    async def _start_lanes(self) -> int:
-        free = _LANES_AT_ONCE - len(self._lanes)
-        if free <= 0:
-            return 0
-        async with self._database.read() as tx:
-            rows = await outbox.due(tx, outbox.MATRIX, [self._bot], busy=self._lanes, limit=free)
-        for row in rows:
-            task = asyncio.create_task(self._lane(row))
-            self._lanes[row.lane] = task
-            task.add_done_callback(partial(self._lane_done, row.lane))
-        return len(rows)
-
-    def _lane_done(self, lane: str, _task: asyncio.Task[None]) -> None:
-        self._lanes.pop(lane, None)
+    def _wake(self) -> None:
         self._database.wakeups.event(f"outbox {self._bot}").set()
 
-    async def _lane(self, row: OutboxRow | None) -> None:
-        """Send a room's rows one after the other, until one has to wait."""
-        while row is not None and not (self._draining and self._stop):
-            if not await self._attempt(row):
-                return
-            if self._draining:
-                return
+    async def _start_lanes(self) -> float:
+        """Start sending what is due, one row in each lane; returns the seconds to wait if nobody wakes us."""
+        free = _LANES_AT_ONCE - len(self._lanes)
+        if free <= 0:
+            return self._poll
+        try:
             async with self._database.read() as tx:
-                row = await outbox.next_in_lane(tx, row.lane)
+                due = await outbox.due(tx, outbox.MATRIX, self._bot, busy=self._lanes, limit=free)
+        except DatabaseTrouble as error:
+            log.error("outbox unavailable", extra={"error": type(error).__name__})
+            return 1.0
+        for row in due.rows:
+            task = asyncio.create_task(self._attempt(row))
+            self._lanes[row.lane] = task
+            task.add_done_callback(partial(self._lane_done, row.lane))
+        if due.next_at is None:
+            return self._poll
+        return min(self._poll, max(0.01, (due.next_at - self._database.clock.now()).total_seconds()))
 
-    async def _attempt(self, row: OutboxRow) -> bool:
-        """Try one row; whatever happens is written down. False if it has to wait."""
+    def _lane_done(self, lane: str, task: asyncio.Task[None]) -> None:
+        self._lanes.pop(lane, None)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("an outbox lane failed", exc_info=task.exception())
+        self._wake()  # the lane may hold more
+
+    async def _attempt(self, row: OutboxRow) -> None:
+        """Try one row; whatever happens is written down."""
         try:
             async with asyncio.timeout(_SEND_SECONDS):
                 await self._deliver(row)
         except TokenRevoked as error:
             self._stop = error
-            return False
         except Undeliverable as error:
             await self._give_up(row, str(error))
-            return True
         except MatrixError as error:
-            if not error.transient:
+            if error.transient:
+                pause = timedelta(seconds=error.retry_after) if error.retry_after else backoff(row.attempts, most=60)
+                await self._wait(row, pause, error.errcode)
+            else:
                 await self._give_up(row, error.errcode)
-                return True
-            pause = timedelta(seconds=error.retry_after) if error.retry_after else backoff(row.attempts, most=60)
-            return await self._wait(row, pause, error.errcode)
         except Exception as error:
             log.error("sending failed", extra={"op": row.op, "out": row.id}, exc_info=error)
-            return await self._wait(row, backoff(row.attempts, first=1.0, most=60), type(error).__name__)
-        metrics.messages.labels(self._bot, "out", "sent").inc()
-        return True
+            await self._wait(row, backoff(row.attempts, first=1.0, most=60), type(error).__name__)
+        else:
+            metrics.messages.labels(self._bot, "out", "sent").inc()
 
-    async def _wait(self, row: OutboxRow, pause: timedelta, reason: str) -> bool:
+    async def _wait(self, row: OutboxRow, pause: timedelta, reason: str) -> None:
         async with self._database.begin() as tx:
             await outbox.retry_at(tx, row.id, tx.now + pause, reason)
-        return False
 
     async def _give_up(self, row: OutboxRow, reason: str) -> None:
         metrics.messages.labels(self._bot, "out", "failed").inc()
@@ -151,8 +142,10 @@ class Sender:
         if row.op == "create":
             await self._sent(row, None, await self._create(row, row.room))
             return
-        async with self._database.read() as tx:
-            room_id = await store.named_room(tx, self._bot, row.room)
+        room_id: str | None = row.room
+        if not row.room.startswith("!"):
+            async with self._database.read() as tx:
+                room_id = await store.named_room(tx, self._bot, row.room)
         if room_id is None:
             if not row.room.startswith("dm:"):
                 raise Undeliverable("NO_SUCH_ROOM")
@@ -175,8 +168,8 @@ class Sender:
         async with self._database.read() as tx:
             room = await store.room(tx, self._bot, room_id)
             content = await self._resolved(tx, row.body["content"])
-            known_device_since = await store.device_since(tx, self._bot)
-        if row.created_at < self._started_at and await self._may_be_there(row, known_device_since):
+            members = await self._known_members(tx, room)
+        if row.created_at < self._started_at and await self._may_be_there(row):
             found = await self._find(room_id, row)
             if found is not None:
                 await self._sent(row, found, room_id)
@@ -184,9 +177,11 @@ class Sender:
         event_type: str = row.body["type"]
         sealed: Encrypted | None = None
         if room is not None and room.encrypted and event_type != "m.reaction" and not row.body.get("clear"):
-            members = await self._members(room_id)
+            if members is None:
+                members = await self._list_members(room_id)
             failpoint("keys.before_share")
-            sealed = await self._crypto.encrypt(room_id, members, event_type, content)
+            period = {"rotation_period_msgs": room.shape.rotate_messages, "rotation_period_ms": room.shape.rotate_ms}
+            sealed = await self._crypto.encrypt(room_id, members, event_type, content, settings=period)
             failpoint("keys.after_share")
             event_type, content = "m.room.encrypted", sealed.content
         failpoint("outbox.before_send")
@@ -196,8 +191,11 @@ class Sender:
         if not isinstance(event_id, str):
             raise MatrixError(0, "CURBSIDE_NO_EVENT_ID")
         failpoint("outbox.after_send")
-        unreached = await self._unreached(sealed) if sealed is not None else set()
-        unreadable = row.topic is not None and row.room.startswith("dm:") and row.room[3:] in unreached
+        page = row.topic is not None and row.room.startswith("dm:")
+        unreached: set[str] = set()
+        if sealed is not None and (page or any(one.new for one in sealed.withheld)):
+            unreached = await self._unreached(sealed)
+        unreadable = page and row.room[3:] in unreached
         async with self._database.begin() as tx:
             if unreadable:
                 await outbox.mark_failed(tx, row.id, "WITHHELD")
@@ -242,8 +240,10 @@ class Sender:
             return [await self._resolved(tx, item) for item in value]
         return value
 
-    async def _may_be_there(self, row: OutboxRow, device_since: Any) -> bool:
+    async def _may_be_there(self, row: OutboxRow) -> bool:
         """Whether the homeserver may have this row already without recognising its transaction id."""
+        async with self._database.read() as tx:
+            device_since = await store.device_since(tx, self._bot)
         old = self._database.clock.now() - row.created_at > _TRUST_TRANSACTION_IDS
         return old or (device_since is not None and row.created_at < device_since)
 
@@ -269,13 +269,15 @@ class Sender:
             event = {} if isinstance(read, Undecryptable) else read.event
         return as_mapping(as_mapping(event.get("content")).get("org.curbside")).get("out") == row_id
 
-    async def _members(self, room_id: str) -> list[str]:
-        """Everybody who is to be able to read: those in the room and those invited."""
-        async with self._database.read() as tx:
-            room = await store.room(tx, self._bot, room_id)
-            if room is not None and room.members_known:
-                known = await store.members(tx, self._bot, room_id)
-                return [user for user, membership in known.items() if membership in store.PRESENT]
+    async def _known_members(self, tx: Tx, room: store.RoomRow | None) -> list[str] | None:
+        """Everybody who is to be able to read, those invited too; None if that has to be asked for."""
+        if room is None or not room.encrypted or not room.members_known:
+            return None
+        known = await store.members(tx, self._bot, room.room_id)
+        return [user for user, membership in known.items() if membership in store.PRESENT]
+
+    async def _list_members(self, room_id: str) -> list[str]:
+        """Ask who is in a room, and keep it."""
         answer = await self._http.request(
             "GET", f"{_CLIENT}/rooms/{quoted(room_id)}/members", query={"not_membership": "leave"}
         )
@@ -336,7 +338,7 @@ class Sender:
         async with self._database.begin() as tx:
             known = await store.room(tx, self._bot, room_id) or store.RoomRow(self._bot, room_id)
             if known.membership != "join":  # the sync has not told us yet
-                known.membership, known.encrypted = "join", True
+                known.membership, known.encrypted, known.members_known = "join", True, True
                 known.joined, known.invited = 1, len(people)
                 await store.keep_rooms(tx, [known])
                 members = {self._user_id: "join", **{user: "invite" for user in people}}

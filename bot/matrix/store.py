@@ -6,9 +6,10 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text, and_, delete, insert, select, update
+from sqlalchemy import bindparam, Boolean, Column, Index, Integer, String, Table, Text, and_, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.chat.desk import RoomFacts
@@ -82,12 +83,28 @@ Index("ix_unread_session", unread_events.c.bot, unread_events.c.room_id, unread_
 PRESENT = ("join", "invite")
 
 
-def _upsert(tx: Tx, table: Table, rows: list[dict[str, Any]]) -> Any:
-    make_insert = sqlite.insert if tx.conn.dialect.name == "sqlite" else postgresql.insert
-    statement = make_insert(table).values(rows)
-    keys = {column.name for column in table.primary_key.columns}
-    changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+# The statements of every event are built once: building them anew cost more than running them.
+
+
+@cache
+def _upsert(table: Table, dialect: str) -> Any:
+    """A statement that inserts rows with all columns, or overwrites those with the same key."""
+    statement = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(table)
+    keys = {column.name for column in table.primary_key.columns} | {"members_known"}
+    changed = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
     return statement.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=changed)
+
+
+async def _write(tx: Tx, table: Table, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        await tx.conn.execute(_upsert(table, tx.conn.dialect.name), rows)
+
+
+_TOKEN = update(bot_accounts).where(bot_accounts.c.bot == bindparam("of")).values(since=bindparam("to"))
+_ROOM = select(rooms).where(rooms.c.bot == bindparam("of"), rooms.c.room_id == bindparam("room"))
+_MEMBERS = select(room_members.c.user_id, room_members.c.membership).where(
+    room_members.c.bot == bindparam("of"), room_members.c.room_id == bindparam("room")
+)
 
 
 # Accounts ----------------------------------------------------------------------------------------
@@ -99,7 +116,7 @@ async def sync_token(tx: Tx, bot: str) -> str | None:
 
 
 async def keep_sync_token(tx: Tx, bot: str, since: str) -> None:
-    await tx.conn.execute(update(bot_accounts).where(bot_accounts.c.bot == bot).values(since=since))
+    await tx.conn.execute(_TOKEN, {"of": bot, "to": since})
 
 
 async def use_device(tx: Tx, bot: str, device_id: str) -> bool:
@@ -167,8 +184,7 @@ class SecretBox:
     async def save(self, name: str, value: Any) -> None:
         key = f"{self._bot} {name}"
         async with self._database.begin() as tx:
-            row = {"id": key, "value": tx.seal(secrets.c.value, key, value)}
-            await tx.conn.execute(_upsert(tx, secrets, [row]))
+            await _write(tx, secrets, [{"id": key, "value": tx.seal(secrets.c.value, key, value)}])
 
 
 class IdentityPins:
@@ -184,8 +200,7 @@ class IdentityPins:
 
     async def pin(self, user_id: str, master_key: str) -> None:
         async with self._database.begin() as tx:
-            row = {"user_id": user_id, "master_key": master_key}
-            await tx.conn.execute(_upsert(tx, identities, [row]))
+            await _write(tx, identities, [{"user_id": user_id, "master_key": master_key}])
 
 
 # The room index ----------------------------------------------------------------------------------
@@ -209,21 +224,21 @@ class RoomRow:
 
 async def room(tx: Tx, bot: str, room_id: str) -> RoomRow | None:
     """A room of the index."""
-    return (await rooms_by_id(tx, bot, [room_id])).get(room_id)
+    row = (await tx.conn.execute(_ROOM, {"of": bot, "room": room_id})).first()
+    return None if row is None else _opened(row)
 
 
-async def rooms_by_id(tx: Tx, bot: str, room_ids: Collection[str]) -> dict[str, RoomRow]:
-    """Several rooms of the index."""
-    found = {}
-    wanted = list(room_ids)
-    for start in range(0, len(wanted), 500):
-        query = select(rooms).where(rooms.c.bot == bot, rooms.c.room_id.in_(wanted[start : start + 500]))
-        for row in await tx.conn.execute(query):
-            found[row.room_id] = RoomRow(
-                row.bot, row.room_id, row.membership, row.encrypted, row.version, row.joined, row.invited,
-                row.members_known, RoomShape.from_json(json.loads(row.shape)), row.last_event,
-            )  # fmt: skip
-    return found
+def _opened(row: Any) -> RoomRow:
+    shape = RoomShape.from_json(json.loads(row.shape))
+    return RoomRow(
+        row.bot, row.room_id, row.membership, row.encrypted, row.version, row.joined, row.invited,
+        row.members_known, shape, row.last_event,
+    )  # fmt: skip
+
+
+async def all_rooms(tx: Tx, bot: str) -> dict[str, RoomRow]:
+    """Every room of the index."""
+    return {row.room_id: _opened(row) for row in await tx.conn.execute(select(rooms).where(rooms.c.bot == bot))}
 
 
 async def keep_rooms(tx: Tx, rows: Iterable[RoomRow]) -> None:
@@ -243,8 +258,7 @@ async def keep_rooms(tx: Tx, rows: Iterable[RoomRow]) -> None:
         }
         for row in rows
     ]
-    for start in range(0, len(values), 100):
-        await tx.conn.execute(_upsert(tx, rooms, values[start : start + 100]))
+    await _write(tx, rooms, values)
 
 
 async def keep_members(tx: Tx, bot: str, room_id: str, members: Mapping[str, str]) -> None:
@@ -253,16 +267,19 @@ async def keep_members(tx: Tx, bot: str, room_id: str, members: Mapping[str, str
         {"bot": bot, "room_id": room_id, "user_id": user_id, "membership": membership}
         for user_id, membership in members.items()
     ]
-    for start in range(0, len(values), 200):
-        await tx.conn.execute(_upsert(tx, room_members, values[start : start + 200]))
+    await _write(tx, room_members, values)
 
 
 async def members(tx: Tx, bot: str, room_id: str) -> dict[str, str]:
     """The memberships known of a room."""
-    query = select(room_members.c.user_id, room_members.c.membership).where(
-        room_members.c.bot == bot, room_members.c.room_id == room_id
+    return {row[0]: row[1] for row in await tx.conn.execute(_MEMBERS, {"of": bot, "room": room_id})}
+
+
+async def forget_members(tx: Tx, bot: str, room_id: str) -> None:
+    """Note that a room's members may have changed unseen: they are listed anew before the next message."""
+    await tx.conn.execute(
+        update(rooms).where(rooms.c.bot == bot, rooms.c.room_id == room_id).values(members_known=False)
     )
-    return {row[0]: row[1] for row in await tx.conn.execute(query)}
 
 
 async def replace_members(tx: Tx, bot: str, room_id: str, present: Mapping[str, str]) -> None:
@@ -276,17 +293,9 @@ async def replace_members(tx: Tx, bot: str, room_id: str, present: Mapping[str, 
     )
 
 
-async def joined_rooms(tx: Tx, bot: str) -> list[str]:
-    """The rooms the bot is in."""
-    query = select(rooms.c.room_id).where(rooms.c.bot == bot, rooms.c.membership == "join")
-    return [row[0] for row in await tx.conn.execute(query)]
-
-
 async def name_room(tx: Tx, bot: str, name: str, room_id: str) -> None:
     """Let `dm:@user:server` or `room:NAME` stand for a room."""
-    await tx.conn.execute(
-        _upsert(tx, room_names, [{"bot": bot, "name": name, "room_id": room_id}])
-    )
+    await _write(tx, room_names, [{"bot": bot, "name": name, "room_id": room_id}])
 
 
 async def rename_room(tx: Tx, bot: str, old: str, new: str) -> None:

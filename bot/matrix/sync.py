@@ -61,6 +61,7 @@ class Batch:
         self.outgoing: list[Outgoing] = []
         self.echoes: list[tuple[str, str, str]] = []  # outbox id, event id, room id
         self.unread: list[tuple[str, str, Mapping[str, Any]]] = []
+        self.strangers: list[str] = []  # rooms whose members may have changed unseen
         self.successors: list[tuple[str, str]] = []
         self.refused: list[str] = []
 
@@ -78,6 +79,7 @@ class SyncLoop:
         self._crypto = crypto
         self._servers = servers
         self._waiting: dict[str, store.UnreadEvent] = {}
+        self._rooms: dict[str, RoomRow] | None = None  # the index as committed; None: read it again
         self._crypto_task: asyncio.Task[None] | None = None
         self._crypto_again = False
         self._wanted_keys: list[tuple[str, str, Mapping[str, Any]]] = []
@@ -97,6 +99,7 @@ class SyncLoop:
             except TokenRevoked:
                 raise
             except MatrixError as error:
+                self._rooms = None  # changed in memory, perhaps, but not committed
                 failures += 1
                 log.warning("sync failed", extra={"bot": self._bot, "error": error.errcode, "in_a_row": failures})
                 await asyncio.sleep(min(error.retry_after or 0.1, 60.0) if error.transient else 10.0)
@@ -161,15 +164,17 @@ class SyncLoop:
         joined, invited, left = (as_mapping(sections.get(name)) for name in ("join", "invite", "leave"))
         if not joined and not invited and not left:
             return batch
-        async with self._database.read() as tx:
-            known = await store.rooms_by_id(tx, self._bot, {*joined, *invited, *left})
+        if self._rooms is None:
+            async with self._database.read() as tx:
+                self._rooms = await store.all_rooms(tx, self._bot)
+        known = self._rooms
         for room_id, data in joined.items():
-            row = known.get(room_id) or RoomRow(self._bot, room_id)
+            row = known.setdefault(room_id, RoomRow(self._bot, room_id))
             await self._read_joined(batch, row, as_mapping(data), first=first)
         for room_id, data in invited.items():
-            self._read_invite(batch, known.get(room_id) or RoomRow(self._bot, room_id), as_mapping(data))
+            self._read_invite(batch, known.setdefault(room_id, RoomRow(self._bot, room_id)), as_mapping(data))
         for room_id in left:
-            row = known.get(room_id) or RoomRow(self._bot, room_id)
+            row = known.setdefault(room_id, RoomRow(self._bot, room_id))
             row.membership, row.last_event = "leave", None
             batch.rows[room_id] = row
             self._crypto.forget_outbound(room_id)
@@ -179,8 +184,9 @@ class SyncLoop:
         newcomer = row.membership != "join"
         timeline = as_mapping(data.get("timeline"))
         events = _events(timeline.get("events"))
-        if timeline.get("limited") is True:
-            row.members_known = False
+        limited = timeline.get("limited") is True
+        if limited:
+            batch.strangers.append(row.room_id)
             batch_token = timeline.get("prev_batch")
             if not first and isinstance(batch_token, str) and not (newcomer and self._our_arrival(events)):
                 events = await self._backfill(row.room_id, batch_token, row.last_event) + events
@@ -190,7 +196,9 @@ class SyncLoop:
         row.invited = as_int(summary.get("m.invited_member_count"), row.invited or 0)
         batch.rows[row.room_id] = row
         for event in _events(data.get("state")):
-            self._apply_state(batch, row, event)
+            # Without a gap, memberships in `state` are old ones of people who just spoke (MSC4222).
+            if event.get("type") != "m.room.member" or newcomer or limited:
+                self._apply_state(batch, row, event)
         fresh = newcomer and not first
         start = self._our_arrival(events) if fresh else 0
         for index, event in enumerate(events):
@@ -305,6 +313,8 @@ class SyncLoop:
         await store.keep_rooms(tx, batch.rows.values())
         for room_id, members in batch.members.items():
             await store.keep_members(tx, self._bot, room_id, members)
+        for room_id in batch.strangers:
+            await store.forget_members(tx, self._bot, room_id)
         for old, new in batch.successors:
             await store.rename_room(tx, self._bot, old, new)
         stored = await inbox.put_all(tx, batch.incoming)

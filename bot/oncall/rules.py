@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bot.directory.model import Service, Shift
+from bot.directory.model import EVERY_DAY, MINUTES_A_DAY, Service, Shift
 
 
 def on_call(rota: Service, moment: datetime) -> tuple[str, ...]:
@@ -30,3 +30,14 @@ def covers(shift: Shift, weekday: int, minute: int) -> bool:
     began_today = weekday in shift.days and minute >= shift.start
     began_yesterday = (weekday - 1) % 7 in shift.days and minute < shift.end
     return began_today or began_yesterday
+
+
+def first_gap(rota: Service) -> tuple[int, int] | None:
+    """The first weekday and minute of the week at which nobody is on call; None if there is none."""
+    if rota.on_call:
+        return None
+    for weekday in sorted(EVERY_DAY):
+        for minute in range(MINUTES_A_DAY):
+            if not any(covers(shift, weekday, minute) for shift in rota.shifts):
+                return weekday, minute
+    return None

@@ -49,6 +49,12 @@ def downgrade() -> None:
         op.drop_table(table)
 
 
+def _pending_index(name: str, table: str, columns: list[str]) -> None:
+    """An index of what is still to be done: small, however much is done and kept."""
+    pending = sa.text("state = 'pending'")
+    op.create_index(name, table, columns, sqlite_where=pending, postgresql_where=pending)
+
+
 def _audit() -> None:
     op.create_table(
         "audit_lines",
@@ -90,7 +96,8 @@ def _inbox() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("bot", "topic", "source", name="uq_inbox_source"),
     )
-    op.create_index("ix_inbox_pending", "inbox", ["state", "lane", "id"])
+    _pending_index("ix_inbox_pending", "inbox", ["id", "due_at"])
+    _pending_index("ix_inbox_lane", "inbox", ["lane", "id"])
 
 
 def _outbox() -> None:
@@ -116,8 +123,7 @@ def _outbox() -> None:
         sa.Column("error", sa.String(64), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("ix_outbox_pending", "outbox", ["state", "channel", "due_at"])
-    op.create_index("ix_outbox_lane", "outbox", ["lane", "state", "id"])
+    _pending_index("ix_outbox_pending", "outbox", ["lane", "id", "channel", "bot", "due_at"])
     op.create_index("ix_outbox_event", "outbox", ["event_id"])
 
 

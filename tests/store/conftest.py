@@ -1,6 +1,6 @@
 """The kernel's database, empty but migrated, on SQLite and on PostgreSQL."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,17 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def database_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of the test's own empty database; PostgreSQL starts only for its half of the tests."""
-    if backend == "sqlite":
+def database_server(backend: str, request: pytest.FixtureRequest) -> Any:
+    """PostgreSQL, which starts only for its own half of the tests, or None for SQLite."""
+    return None if backend == "sqlite" else request.getfixturevalue("postgres")
+
+
+@pytest.fixture
+async def database_url(database_server: Any, tmp_path: Path) -> str:
+    """The URL of the test's own empty database."""
+    if database_server is None:
         return f"sqlite+aiosqlite:///{tmp_path / 'curbside.db'}"
-    make: Callable[[], Awaitable[str]] = request.getfixturevalue("postgres").create_database
-    return await make()
+    return str(await database_server.create_database())
 
 
 @pytest.fixture

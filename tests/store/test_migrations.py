@@ -67,7 +67,35 @@ async def put_something_everywhere(tx: Tx) -> None:
     tx.audit("system", "test", "C-7F3K")
 
 
-async def test_the_migrated_tables_are_those_that_the_code_declares(database: Database) -> None:
+async def database_of_metadata(server: Any, tmp_path: Path) -> Database:
+    """A database whose tables SQLAlchemy made, without any revision."""
+    url = (
+        f"sqlite+aiosqlite:///{tmp_path / 'declared.db'}"
+        if server is None
+        else await server.create_database()
+    )
+    declared = Database(url, SystemClock(), KEYS)
+    async with declared.begin() as tx:
+        await tx.conn.run_sync(metadata.create_all)
+    return declared
+
+
+async def indexes(database: Database) -> dict[str, str]:
+    """Every index and how it was made, conditions included, which Alembic does not compare."""
+    query = (
+        "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+        if database.is_sqlite
+        else "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+    )
+    async with database.read() as tx:
+        found = {row[0]: " ".join(row[1].split()) for row in await tx.conn.execute(text(query))}
+    await database.close()
+    return {name: made for name, made in found.items() if not name.startswith("alembic_version")}
+
+
+async def test_the_migrated_tables_are_those_that_the_code_declares(
+    database: Database, server: Any, tmp_path: Path
+) -> None:
     capabilities()  # imports every table
     await migrate.upgrade(database)
     async with database.read() as tx:
@@ -77,6 +105,7 @@ async def test_the_migrated_tables_are_those_that_the_code_declares(database: Da
             )
         )
     assert differences == []
+    assert await indexes(await database_of_metadata(server, tmp_path)) == await indexes(database)
     assert {table.name for table in sealed_tables()} >= {"inbox", "outbox", "conversations", "secrets"}
 
 

@@ -235,7 +235,9 @@ def test_every_state_maps_to_fhir_and_every_refusal_has_words() -> None:
 
 @pytest.mark.parametrize("state", sorted(FINAL))
 def test_the_end_is_the_end(state: State) -> None:
-    assert all(targets == (state,) for (start, _event), (_rule, targets) in TRANSITIONS.items() if start is state)
+    assert all(
+        targets == (state,) for (start, _event), (_rule, targets) in TRANSITIONS.items() if start is state
+    )
 
 
 PEOPLE = (ME, A, B, C, MOD, "@d:hs")
@@ -347,5 +349,5 @@ class ConsultMachine(RuleBasedStateMachine):
         assert self.consult is None or self.consult.consultant != ME
 
 
-ConsultMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+ConsultMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
 TestConsultMachine = ConsultMachine.TestCase

@@ -137,12 +137,9 @@ def catalogues(language: str) -> Iterator[tuple[Path, list[tuple[str, str, bool]
             with file.open("rb") as source:
                 for message in read_po(source, locale=language):
                     ids = message.id if isinstance(message.id, (list, tuple)) else [message.id]
-                    strings = (
-                        message.string if isinstance(message.string, (list, tuple)) else [message.string]
-                    )
-                    entries += [
-                        (one, other, message.fuzzy) for one, other in zip(ids, strings, strict=True) if one
-                    ]
+                    said = message.string if isinstance(message.string, (list, tuple)) else [message.string]
+                    both = zip(ids, said, strict=True)
+                    entries += [(str(one), str(other), message.fuzzy) for one, other in both if one]
             yield file, entries
 
 

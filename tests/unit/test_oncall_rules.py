@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.directory.model import EVERY_DAY, Service, Shift
-from bot.oncall.rules import on_call
+from bot.oncall.rules import first_gap, on_call
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MON_TO_FRI = frozenset(range(5))
@@ -111,7 +111,19 @@ def test_a_rota_without_gaps_has_somebody_at_every_moment(
         starts = [0]
     rota = Service(
         "x",
-        shifts=tuple(Shift(f"@u{n}:hs", EVERY_DAY, a, b) for n, (a, b) in enumerate(zip(starts, ends, strict=True))),
+        shifts=tuple(
+            Shift(f"@u{n}:hs", EVERY_DAY, a, b) for n, (a, b) in enumerate(zip(starts, ends, strict=True))
+        ),
         zone=ZoneInfo(zone),
     )
     assert len(on_call(rota, moment)) == 1
+    assert first_gap(rota) is None
+
+
+def test_the_first_gap_of_a_week_is_found() -> None:
+    night = shift("@n:hs", "20:00", "08:00")
+    assert first_gap(Service("x", shifts=(night,))) == (0, 8 * 60)
+    weekdays = shift("@d:hs", "08:00", "20:00", MON_TO_FRI)
+    assert first_gap(Service("x", shifts=(night, weekdays))) == (5, 8 * 60)
+    assert first_gap(Service("x", on_call=("@a:hs",), shifts=(night,))) is None
+    assert first_gap(Service("x")) == (0, 0)

@@ -61,6 +61,15 @@ def test_all_entries_are_read(tmp_path: Path) -> None:
     assert roster.service_name("gone_since", "en") == "gone since"
 
 
+def test_everybody_who_is_called_is_known_with_their_entry(tmp_path: Path) -> None:
+    assert read(tmp_path, WHOLE).current.people() == {
+        "@first:hs": "services.cardiology.on_call",
+        "@second:hs": "services.cardiology.on_call",
+        "@night:hs": "services.cardiology.shifts.0.who",
+        "@germ:hs:8448": "services.infectious_diseases.on_call",
+    }
+
+
 @pytest.mark.parametrize(
     ("word", "key"),
     [
@@ -109,8 +118,14 @@ def test_a_beginning_of_two_services_is_not_guessed(tmp_path: Path) -> None:
         ('[[services.x.shifts]]\nfrom="8:00"\nto="9:00"', "services.x.shifts.0.who: is required"),
         ('[[services.x.shifts]]\nwho="@a:h"\nfrom="8:00"\nto="08:00"', "has no length"),
         ('[[services.x.shifts]]\nwho="@a:h"\nfrom="24:00"\nto="08:00"', "from: must be before 24:00"),
-        ('[[services.x.shifts]]\nwho="@a:h"\nfrom="8"\nto="9:00"', "services.x.shifts.0.from: must be a time"),
-        ('[[services.x.shifts]]\nwho="@a:h"\nfrom="8:00"\nto="24:01"', "services.x.shifts.0.to: must be a time"),
+        (
+            '[[services.x.shifts]]\nwho="@a:h"\nfrom="8"\nto="9:00"',
+            "services.x.shifts.0.from: must be a time",
+        ),
+        (
+            '[[services.x.shifts]]\nwho="@a:h"\nfrom="8:00"\nto="24:01"',
+            "services.x.shifts.0.to: must be a time",
+        ),
         (
             '[[services.x.shifts]]\nwho="@a:h"\nfrom="8:00"\nto="9:00"\ndays="mo"',
             "services.x.shifts.0.days: must be weekdays",

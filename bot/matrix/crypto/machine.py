@@ -218,7 +218,9 @@ class CryptoMachine:
         wanted[session_id] = (room_id, sender)
         body = {"algorithm": MEGOLM, "room_id": room_id, "session_id": session_id}
         if isinstance(content, Mapping) and isinstance(content.get("sender_key"), str):
-            body["sender_key"] = content["sender_key"]  # deprecated, yet some clients drop a request without it
+            body["sender_key"] = content[
+                "sender_key"
+            ]  # deprecated, yet some clients drop a request without it
         self._queue_request(session_id, sender, {"action": "request", "body": body})
         async with self._upkeep:
             try:

@@ -31,6 +31,7 @@ FOREIGN_ERRORS = (ValueError, KeyError, TypeError, AttributeError, AssertionErro
 
 _HANDLED_KEPT = 2000
 _CLAIMANTS = 8
+_CACHED_SESSIONS = 1000
 _TABLES = (
     """CREATE TABLE IF NOT EXISTS curbside_handled (
         number INTEGER PRIMARY KEY AUTOINCREMENT, digest BLOB NOT NULL UNIQUE,
@@ -82,13 +83,17 @@ class KeyStore(SqliteStore):  # type: ignore[misc]
     # index, on another's session.
 
     def load_inbound_group_sessions(self) -> GroupSessionStore:
-        sessions = GroupSessionStore()
-        sql = "SELECT session, fp_key, sender_key, room_id FROM curbside_session"
-        for pickle, fp_key, sender_key, room_id in self.database.execute_sql(sql).fetchall():
-            sessions.add(
-                InboundGroupSession.from_pickle(bytes(pickle), fp_key, sender_key, room_id, self.pickle_key)
-            )
-        return sessions
+        # They grow without end: each is read when it is needed, by `inbound_group_sessions`.
+        return GroupSessionStore()
+
+    def inbound_group_sessions(self, session_id: str) -> dict[str, InboundGroupSession]:
+        """The sessions of that id by the sender key of the device that claims to have made it."""
+        sql = "SELECT session, fp_key, sender_key, room_id FROM curbside_session WHERE session_id = ?"
+        rows = self.database.execute_sql(sql, (session_id,)).fetchall()
+        return {
+            row[2]: InboundGroupSession.from_pickle(bytes(row[0]), row[1], row[2], row[3], self.pickle_key)
+            for row in rows
+        }
 
     def save_inbound_group_session(self, session: InboundGroupSession) -> None:
         sql = """INSERT OR REPLACE INTO curbside_session (session_id, sender_key, room_id, fp_key, session)
@@ -153,6 +158,7 @@ class Machine(Olm):  # type: ignore[misc]
         """Sessions that we asked for: session id → (room id, user asked)."""
         self.newest: tuple[str, str] | None = None
         """The room key taken last: room id and session id."""
+        self._cached: dict[str, dict[str, InboundGroupSession]] = {}
         super().__init__(user_id, device_id, store)
 
     @property
@@ -163,18 +169,21 @@ class Machine(Olm):  # type: ignore[misc]
     def ed25519(self) -> str:
         return str(self.account.identity_keys["ed25519"])
 
-    def load(self) -> None:
-        super().load()
-        self._sessions: dict[str, dict[str, InboundGroupSession]] = {}
-        for session in self.inbound_group_store:
-            self._sessions.setdefault(session.id, {})[session.sender_key] = session
-
     def group_sessions(self, room_id: str, session_id: str) -> list[InboundGroupSession]:
         """The session by its id alone (`sender_key` in events is deprecated and proves nothing).
 
         More than one when several devices claim to have made it.
         """
-        return [s for s in self._sessions.get(session_id, {}).values() if s.room_id == room_id]
+        return [s for s in self._claims(session_id).values() if s.room_id == room_id]
+
+    def _claims(self, session_id: str) -> dict[str, InboundGroupSession]:
+        claims = self._cached.pop(session_id, None)
+        if claims is None:
+            claims = self.store.inbound_group_sessions(session_id)
+        self._cached[session_id] = claims
+        if len(self._cached) > _CACHED_SESSIONS:
+            del self._cached[next(iter(self._cached))]
+        return claims
 
     def create_session(self, one_time_key: str, curve_key: str) -> Session:
         # The newest session first; nio sorts by a time that failed decryptions move, too.
@@ -206,7 +215,7 @@ class Machine(Olm):  # type: ignore[misc]
             self._keep_group_session(session)
 
     def _keep_group_session(self, session: InboundGroupSession) -> None:
-        claims = self._sessions.setdefault(session.id, {})
+        claims = self._claims(session.id)
         known = claims.get(session.sender_key)
         if known is not None and known.first_known_index <= session.first_known_index:
             return

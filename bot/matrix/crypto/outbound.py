@@ -180,12 +180,14 @@ class Sharing:
         self, room_id: str, outbound: _Outbound, event_type: str, content: Mapping[str, Any]
     ) -> dict[str, Any]:
         payload = {"type": event_type, "content": dict(content), "room_id": room_id}
+        # Halves of surrogate pairs, which UTF-8 cannot hold, become question marks.
+        text = json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace").decode()
         sealed = {
             "algorithm": MEGOLM,
             "sender_key": self._own.machine.curve25519,
             "device_id": self._own.device_id,
             "session_id": outbound.session.id,
-            "ciphertext": outbound.session.encrypt(json.dumps(payload, ensure_ascii=False)),
+            "ciphertext": outbound.session.encrypt(text),
         }
         if "m.relates_to" in content:
             # Homeservers aggregate by it, so it travels in the clear.

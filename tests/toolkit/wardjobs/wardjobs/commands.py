@@ -19,5 +19,5 @@ WHAT = Arg("what", Text(500), "What is to be done?", rest=True)
 ADD = Command("job", "Keep a job, and remind us of it", service.add, (MINUTES, WHAT), may=_safe)
 TICK = Command("tick", "Tick a job off", service.tick, (Arg("job", Text(16), "Which job?"),), may=_safe)
 SHOW = Command("jobs", "What is left to do", service.show, may=_safe)
-TIMERS, HERE = {"wardjobs.remind": service.remind}, Path(__file__).parent
-JOBS = Capability("wardjobs", (ADD, TICK, SHOW), TIMERS, migrations=HERE / "migrations", locale=HERE / "locale")
+TIMERS, DIR = {"wardjobs.remind": service.remind}, Path(__file__).parent
+JOBS = Capability("wardjobs", (ADD, TICK, SHOW), TIMERS, migrations=DIR / "migrations", locale=DIR / "locale")
