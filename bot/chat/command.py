@@ -93,4 +93,5 @@ class Command:
     details: str = ""
     example: str = ""
     bots: tuple[str, ...] = ("curbside",)
+    audited: bool = True
     group: str = ""

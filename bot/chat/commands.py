@@ -130,6 +130,7 @@ CHAT = Capability(
             details="With a command’s name it explains that command.",
             example="language",
             bots=(),
+            audited=False,
             group=_GROUP,
         ),
         Command(
@@ -138,6 +139,7 @@ CHAT = Capability(
             _ping,
             args=(Arg("text", Text(), "What shall I repeat?", required=False, rest=True),),
             bots=(),
+            audited=False,
             group=_GROUP,
         ),
         Command(
@@ -146,6 +148,7 @@ CHAT = Capability(
             _settings,
             synonyms=("einstellungen",),
             bots=(),
+            audited=False,
             group=_GROUP,
         ),
         Command(
@@ -156,6 +159,7 @@ CHAT = Capability(
             synonyms=("sprache",),
             example="deutsch",
             bots=(),
+            audited=False,
             group=_GROUP,
         ),
         Command(
@@ -166,6 +170,7 @@ CHAT = Capability(
             synonyms=("zeitzone",),
             example="Berlin",
             bots=(),
+            audited=False,
             group=_GROUP,
         ),
     ),

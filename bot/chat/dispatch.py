@@ -349,7 +349,8 @@ class Dispatcher:
         if reading.missing is not None:
             await conversation.ask(ctx, command, reading, tries)
             return
-        ctx.tx.audit(ctx.sender, "command", command.word)
+        if command.audited:
+            ctx.tx.audit(ctx.sender, "command", command.word)
         try:
             await command.run(ctx, reading.values)
         except Misunderstood as problem:

@@ -75,6 +75,7 @@ class Tx:
         self.now = now
         self.keys = keys
         self.wakes: set[str] = set()
+        self.memo: dict[object, Any] = {}  # what was read once in this transaction and does not change in it
         self.audit_entries: list[tuple[str, str, str, Mapping[str, Any]]] = []
 
     def seal(self, column: Column[Any], row_id: str, value: Any) -> bytes:
@@ -225,7 +226,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         # A lost last transaction is fetched or sent again under the same id, so WAL's own sync suffices.
         "synchronous=NORMAL",
         "foreign_keys=ON",
-        "busy_timeout=10000",
+        "busy_timeout=2000",  # it holds up everybody here; whoever fails comes again
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

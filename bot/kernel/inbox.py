@@ -211,13 +211,6 @@ async def oldest_pending(tx: Tx) -> datetime | None:
     return found
 
 
-async def next_due_at(tx: Tx) -> datetime | None:
-    """When the earliest pending entry is due."""
-    query = select(func.min(inbox_entries.c.due_at)).where(_PENDING)
-    found: datetime | None = (await tx.conn.execute(query)).scalar()
-    return found
-
-
 async def count_pending(tx: Tx) -> int:
     """How many entries wait; cheap, however many were handled."""
     query = select(func.count()).select_from(inbox_entries).where(_PENDING)

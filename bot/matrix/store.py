@@ -346,6 +346,13 @@ class RoomIndex:
         self._bot_users = bot_users
 
     async def facts(self, tx: Tx, bot: str, room: str) -> RoomFacts | None:
+        key = (RoomIndex, bot, room)
+        if key not in tx.memo:
+            tx.memo[key] = await self._facts(tx, bot, room)
+        facts: RoomFacts | None = tx.memo[key]
+        return facts
+
+    async def _facts(self, tx: Tx, bot: str, room: str) -> RoomFacts | None:
         room_id = await named_room(tx, bot, room)
         row = None if room_id is None else await _room(tx, bot, room_id)
         if row is None:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.kernel import inbox, metrics, outbox
-from bot.kernel.db import Database, Tx
+from bot.kernel.db import Database, DatabaseTrouble, Tx
 from bot.kernel.failpoints import failpoint
 from bot.kernel.inbox import Incoming
 from bot.kernel.outbox import Outgoing
@@ -52,9 +52,14 @@ IDENTITY_TOPIC = "matrix.identity_changed"
 
 
 class Batch:
-    """What one sync changes, gathered before it is written."""
+    """What syncs change, gathered before it is written.
+
+    While nothing but echoes of our own messages has come, it `can_wait` for the next write: a crash
+    repeats those syncs, and nothing follows from them that the sender does not write itself.
+    """
 
     def __init__(self) -> None:
+        self.can_wait = True
         self.rows: dict[str, RoomRow] = {}
         self.members: dict[str, dict[str, str]] = {}
         self.incoming: list[Incoming] = []
@@ -79,7 +84,8 @@ class SyncLoop:
         self._crypto = crypto
         self._servers = servers
         self._waiting: dict[str, store.UnreadEvent] = {}
-        self._rooms: dict[str, RoomRow] | None = None  # the index as committed; None: read it again
+        self._rooms: dict[str, RoomRow] | None = None  # the index; None: read it again
+        self._batch = Batch()
         self._crypto_task: asyncio.Task[None] | None = None
         self._crypto_again = False
         self._wanted_keys: list[tuple[str, str, Mapping[str, Any]]] = []
@@ -99,10 +105,12 @@ class SyncLoop:
             except TokenRevoked:
                 raise
             except MatrixError as error:
-                self._rooms = None  # changed in memory, perhaps, but not committed
                 failures += 1
                 log.warning("sync failed", extra={"bot": self._bot, "error": error.errcode, "in_a_row": failures})
                 await asyncio.sleep(min(error.retry_after or 0.1, 60.0) if error.transient else 10.0)
+            except DatabaseTrouble as error:
+                log.error("what came could not be kept yet", extra={"bot": self._bot, "error": type(error).__name__})
+                await asyncio.sleep(1.0)
 
     async def step(self, since: str | None) -> str:
         """Make one sync and journal it; returns the token to go on from."""
@@ -118,14 +126,21 @@ class SyncLoop:
             raise MatrixError(0, "CURBSIDE_NO_NEXT_BATCH")
         failpoint("sync.before_journal")
         received = self._crypto.receive_sync(answer)
-        batch = await self._read(answer, first=since is None)
-        async with self._database.begin() as tx:
-            await self._write(tx, batch, next_batch)
-            await self._try_waiting(tx, received.sessions)
+        try:
+            await self._read(self._batch, answer, first=since is None)
+            if since is None or received.sessions or self._waiting or not self._batch.can_wait:
+                async with self._database.begin() as tx:
+                    await self._write(tx, self._batch, next_batch)
+                    await self._try_waiting(tx, received.sessions)
+                self._wanted_keys += self._batch.unread
+                self._batch = Batch()
+        except BaseException:
+            # What was read into memory is not in the database: the next attempt reads both anew.
+            self._rooms, self._batch = None, Batch()
+            raise
         failpoint("sync.after_journal")
         self.last_success = self._database.clock.now()
         self.first_done.set()
-        self._wanted_keys += batch.unread
         self._tend_keys()
         return next_batch
 
@@ -158,12 +173,11 @@ class SyncLoop:
 
     # Reading: requests may be made, nothing is written -------------------------------------------
 
-    async def _read(self, answer: Mapping[str, Any], *, first: bool) -> Batch:
-        batch = Batch()
+    async def _read(self, batch: Batch, answer: Mapping[str, Any], *, first: bool) -> None:
         sections = as_mapping(answer.get("rooms"))
         joined, invited, left = (as_mapping(sections.get(name)) for name in ("join", "invite", "leave"))
         if not joined and not invited and not left:
-            return batch
+            return
         if self._rooms is None:
             async with self._database.read() as tx:
                 self._rooms = await store.all_rooms(tx, self._bot)
@@ -177,8 +191,8 @@ class SyncLoop:
             row = known.setdefault(room_id, RoomRow(self._bot, room_id))
             row.membership, row.last_event = "leave", None
             batch.rows[room_id] = row
+            batch.can_wait = False
             self._crypto.forget_outbound(room_id)
-        return batch
 
     async def _read_joined(self, batch: Batch, row: RoomRow, data: Mapping[str, Any], *, first: bool) -> None:
         newcomer = row.membership != "join"
@@ -190,6 +204,8 @@ class SyncLoop:
             batch_token = timeline.get("prev_batch")
             if not first and isinstance(batch_token, str) and not (newcomer and self._our_arrival(events)):
                 events = await self._backfill(row.room_id, batch_token, row.last_event) + events
+        if newcomer or limited or any(event.get("sender") != self._user_id for event in events):
+            batch.can_wait = False
         row.membership = "join"
         summary = as_mapping(data.get("summary"))
         row.joined = as_int(summary.get("m.joined_member_count"), row.joined or 1)
@@ -251,7 +267,7 @@ class SyncLoop:
         kind, content = event.get("type"), as_mapping(event.get("content"))
         if kind == "m.room.member":
             user_id, membership = event.get("state_key"), content.get("membership")
-            if isinstance(user_id, str) and isinstance(membership, str) and len(user_id) <= 255:
+            if isinstance(user_id, str) and isinstance(membership, str) and _storable(user_id + membership):
                 batch.members.setdefault(row.room_id, {})[user_id] = membership[:8]
                 if membership in ("leave", "ban") and user_id != self._user_id:
                     self._crypto.forget_outbound(row.room_id)
@@ -270,6 +286,7 @@ class SyncLoop:
             if event.get("type") == "m.room.member" and event.get("state_key") == self._user_id:
                 inviter = str(event.get("sender", ""))
         row.membership = "invite"
+        batch.can_wait = False
         batch.rows[row.room_id] = row
         server = inviter.partition(":")[2]
         if server in self._servers:
@@ -281,7 +298,9 @@ class SyncLoop:
     def _take(self, batch: Batch, row: RoomRow, event: dict[str, Any]) -> None:
         """Sort one timeline event: an echo of ours, something to handle, or not readable yet."""
         event_id, sender = event.get("event_id"), event.get("sender")
-        if not isinstance(event_id, str) or not isinstance(sender, str) or len(event_id) > 255:
+        if not isinstance(event_id, str) or not isinstance(sender, str):
+            return
+        if not (_storable(event_id) and _storable(sender) and _storable(row.room_id)):
             return
         encrypted = event.get("type") == "m.room.encrypted" and event.get("state_key") is None
         if encrypted:
@@ -359,6 +378,11 @@ async def tell_identity_change(tx: Tx, bot: str, change: IdentityChange) -> None
     source = f"{change.user_id} {change.now}"[:255]
     payload = {"user_id": change.user_id}
     await inbox.put(tx, Incoming(bot, IDENTITY_TOPIC, source, f"identity {change.user_id}"[:320], payload))
+
+
+def _storable(name: str) -> bool:
+    """Whether an identifier fits the tables: its length, and no character that PostgreSQL refuses."""
+    return len(name) <= 255 and "\0" not in name and not any("\ud800" <= one <= "\udfff" for one in name)
 
 
 def _events(value: Any) -> list[dict[str, Any]]:

@@ -131,4 +131,4 @@ async def measure(database: Database) -> None:
         since = await outbox.oldest_pending(tx)
         metrics.oldest_outbox_seconds.set(0 if since is None else (tx.now - since).total_seconds())
         metrics.overdue_timers.set(await timers.count_overdue(tx))
-        metrics.inbox_pending.set((await inbox.counts(tx)).get("pending", 0))
+        metrics.inbox_pending.set(await inbox.count_pending(tx))
