@@ -73,7 +73,9 @@ def make_house(settings: Settings, known: Sequence[Capability], roster: RosterFi
 class Curbside:
     """The running program: accounts, engine and web server, by role."""
 
-    def __init__(self, settings: Settings, database: Database, roles: Collection[str], bots: Collection[str]) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, roles: Collection[str], bots: Collection[str]
+    ) -> None:
         self._settings = settings
         self._database = database
         self._roles = roles
@@ -103,7 +105,8 @@ class Curbside:
         ) as session:
             if "sync" in self._roles:
                 self._accounts = [
-                    BotAccount(name, self._settings, self._database, session, poll=self._poll) for name in self._bots
+                    BotAccount(name, self._settings, self._database, session, poll=self._poll)
+                    for name in self._bots
                 ]
             tasks = [asyncio.create_task(account.run()) for account in self._accounts]
             engine = None
@@ -111,7 +114,11 @@ class Curbside:
                 await self._set_daily()
                 await self._ensure_moderators_room()
                 engine = asyncio.create_task(self._engine.run())
-            web = WebServer(self._settings.web, self._health(), self._database) if "web" in self._roles else None
+            web = (
+                WebServer(self._settings.web, self._health(), self._database)
+                if "web" in self._roles
+                else None
+            )
             try:
                 if web is not None:
                     await web.start()
@@ -232,7 +239,9 @@ async def _for_each_bot(
                 try:
                     said += await ask(BotAccount(name, settings, database, session))
                 except MatrixError as error:
-                    raise CurbsideError(f"{settings.homeserver} does not answer as it should ({error}).") from None
+                    raise CurbsideError(
+                        f"{settings.homeserver} does not answer as it should ({error})."
+                    ) from None
     finally:
         await database.close()
     return said

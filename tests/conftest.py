@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import hypothesis
 import pytest
+
+# How fast an example runs is not what a test is for, least of all on a busy machine.
+hypothesis.settings.register_profile("curbside", deadline=None)
+hypothesis.settings.load_profile("curbside")
 
 if TYPE_CHECKING:
     from bot.dev.clinician import Clinician

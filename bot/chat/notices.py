@@ -58,8 +58,8 @@ async def new_device(desk: Desk, entry: InboxEntry) -> None:
     if desk.house.settings.moderators:
         t = desk.house_translator()
         text = t(
-            "{who} speaks from a new session, **{device}**, signed by the same identity. Its old keys are gone: "
-            "what was sent to it while it was away may have to be sent again.",
+            "{who} speaks from a new session, **{device}**, signed by the same identity. "
+            "Its old keys are gone: what was sent to it while it was away may have to be sent again.",
             who=mention(desk.house.bot_users[desk.bot]),
             device=device_id,
         )

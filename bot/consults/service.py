@@ -13,7 +13,7 @@ from bot.consults.store import Record
 from bot.consults.views import Reader
 from bot.directory.model import Service
 from bot.directory.roster import RosterFile
-from bot.kernel import outbox, timers
+from bot.kernel import metrics, outbox, timers
 from bot.kernel.inbox import InboxEntry
 from bot.kernel.outbox import Outgoing
 from bot.kernel.timers import Timer
@@ -60,7 +60,9 @@ async def accept(ctx: Context, consult_id: str) -> None:
     service = ctx.house.part(RosterFile).current.services.get(record.consult.service)
     on_now = () if service is None else (*service.on_call, *on_call(service, ctx.now))
     event = model.Accept(ctx.sender, stands_in=is_moderator(ctx) or ctx.sender in on_now)
-    await _ask_for(ctx, record, event, "accept")
+    if await _ask_for(ctx, record, event, "accept") is not None:
+        waited = ctx.now - record.consult.opened_at
+        metrics.acknowledge_seconds.labels(str(record.consult.urgency)).observe(waited.total_seconds())
 
 
 async def decline(ctx: Context, consult_id: str, reason: str) -> None:

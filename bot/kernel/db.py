@@ -128,7 +128,10 @@ class Database:
         options: dict[str, Any] = {"pool_size": 8, "pool_pre_ping": True}
         if self.is_sqlite:
             # Every transaction of ours ends by itself, so the pool need not roll back once more.
-            options = {"async_creator": partial(open_inline, parsed.database or ""), "pool_reset_on_return": None}
+            options = {
+                "async_creator": partial(open_inline, parsed.database or ""),
+                "pool_reset_on_return": None,
+            }
         try:
             # Error texts must not carry the values of a statement into a log.
             self.engine: AsyncEngine = create_async_engine(url, hide_parameters=True, **options)

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from bot.kernel import inbox, timers
+from bot.kernel import inbox, metrics, timers
 from bot.kernel.db import Database, Tx
 from bot.kernel.failpoints import failpoint
 from bot.kernel.inbox import InboxEntry
@@ -48,7 +48,7 @@ class Engine:
         gave_up: EntryHandler,
         poll: float = 0.25,
     ) -> None:
-        """`poll`: seconds after which to look for work that another process queued; our own wakes us at once."""
+        """`poll`: seconds after which to look for work of another process; our own wakes us at once."""
         self._poll = poll
         self._database = database
         self._on_entry = on_entry
@@ -121,7 +121,8 @@ class Engine:
                 if entry is None:
                     return False
                 failpoint("inbox.before_handler")
-                await self._on_entry(tx, entry)
+                with metrics.handler_seconds.labels(entry.topic).time():
+                    await self._on_entry(tx, entry)
                 await inbox.mark_done(tx, entry.id)
                 failpoint("inbox.before_commit")
         except inbox.Unreadable as error:
@@ -170,7 +171,8 @@ class Engine:
                 timer = await timers.claim(tx)
                 if timer is None:
                     return False
-                await self._on_timer(tx, timer)
+                with metrics.handler_seconds.labels(timer.kind).time():
+                    await self._on_timer(tx, timer)
                 failpoint("timer.before_commit")
         except Exception as error:
             if timer is None:

@@ -5,10 +5,19 @@ Durations are in seconds. The gauges of the database are set when `/metrics` is 
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 
 registry = CollectorRegistry(auto_describe=True)
 ProcessCollector(registry=registry)
+disable_created_metrics()
 
 _FAST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _HUMAN = (15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400)
@@ -21,14 +30,14 @@ messages = Counter(
 )
 handler_seconds = Histogram(
     "curbside_handler_seconds",
-    "Time that one inbox entry or timer took, its transaction included.",
+    "Time that one inbox entry or timer took, without the commit.",
     ["topic"],
     buckets=_FAST,
     registry=registry,
 )
-round_trip_seconds = Histogram(
-    "curbside_round_trip_seconds",
-    "From the homeserver's receipt of a command to the delivery of its answer.",
+delivery_seconds = Histogram(
+    "curbside_delivery_seconds",
+    "From a message's being queued to its being taken by the homeserver.",
     ["bot"],
     buckets=_FAST,
     registry=registry,

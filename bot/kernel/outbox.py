@@ -124,7 +124,9 @@ _HEADS = (
     .where(
         outbox_rows.c.id.in_(
             select(func.min(outbox_rows.c.id))
-            .where(_PENDING, outbox_rows.c.channel == bindparam("channel"), outbox_rows.c.bot == bindparam("bot"))
+            .where(
+                _PENDING, outbox_rows.c.channel == bindparam("channel"), outbox_rows.c.bot == bindparam("bot")
+            )
             .group_by(outbox_rows.c.lane)
         )
     )

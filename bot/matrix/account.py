@@ -91,7 +91,9 @@ async def _with_password(
             "check password_file and that the account exists."
         ) from None
     if answer.get("user_id") != bot.user_id:
-        raise CurbsideError(f"bots.{name}.user_id: the homeserver calls this account {answer.get('user_id')}.")
+        raise CurbsideError(
+            f"bots.{name}.user_id: the homeserver calls this account {answer.get('user_id')}."
+        )
     http.token = str(answer["access_token"])
     return Login(bot.user_id, str(answer["device_id"]), password, new_device=True)
 
@@ -112,7 +114,7 @@ async def _with_token(
         )
     if known.get("device_id") == device_id and not has_keys(bot.user_id, device_id):
         raise CurbsideError(
-            f"bots.{name}: the key store of device {device_id} is lost. Log in anew for a fresh access token, "
+            f"bots.{name}: the key store of device {device_id} is lost. Log in for a fresh access token, "
             "put it into token_file and log the old session out."
         )
     return Login(bot.user_id, device_id, None, new_device=known.get("device_id") != device_id)
@@ -159,5 +161,6 @@ async def _whoami(name: str, http: Http, setting: str) -> dict[str, Any]:
         if error.transient:
             raise
         raise CurbsideError(
-            f"bots.{name}.{setting}: the homeserver does not know this token ({error.errcode}); put in a valid one."
+            f"bots.{name}.{setting}: the homeserver does not know this token ({error.errcode}); "
+            "put in a valid one."
         ) from None

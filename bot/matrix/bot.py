@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 
 from bot.kernel import inbox
-from bot.kernel.db import Database
+from bot.kernel.db import Database, DatabaseTrouble
 from bot.kernel.engine import backoff
 from bot.kernel.errors import CurbsideError
 from bot.kernel.inbox import Incoming
@@ -41,7 +41,13 @@ class BotAccount:
     """Runs one bot until cancelled; a fault of its own ends it without touching the others."""
 
     def __init__(
-        self, name: str, settings: Settings, database: Database, session: aiohttp.ClientSession, *, poll: float = 0.3
+        self,
+        name: str,
+        settings: Settings,
+        database: Database,
+        session: aiohttp.ClientSession,
+        *,
+        poll: float = 0.3,
     ) -> None:
         """`poll`: seconds after which to look for messages that another process queued."""
         self.name = name
@@ -104,7 +110,9 @@ class BotAccount:
         login = await log_in(self.name, self._settings, http, self._box, self._has_keys)
         async with self._database.begin() as tx:
             if await store.use_device(tx, self.name, login.device_id):
-                entry = Incoming(self.name, DEVICE_TOPIC, login.device_id, "device", {"device_id": login.device_id})
+                entry = Incoming(
+                    self.name, DEVICE_TOPIC, login.device_id, "device", {"device_id": login.device_id}
+                )
                 await inbox.put(tx, entry)
         crypto = await self._open_crypto(http, login)
         try:
@@ -116,7 +124,9 @@ class BotAccount:
                 self.name, self.user_id, http=http, database=self._database, crypto=crypto,
                 servers=self._settings.servers,
             )  # fmt: skip
-            self._sender = Sender(self.name, self.user_id, http=http, database=self._database, crypto=crypto, poll=self._poll)
+            self._sender = Sender(
+                self.name, self.user_id, http=http, database=self._database, crypto=crypto, poll=self._poll
+            )
             await self._until_one_ends(self._sync, self._sender)
         finally:
             if self._sync is not None:
@@ -222,10 +232,17 @@ class BotAccount:
             await self._renew(owner)
 
     async def _close(self) -> None:
+        """Give the device back; where the database is away, the lease runs out by itself."""
         self._sync = self._sender = None
         if self._lock_file is not None:
-            os.close(self._lock_file)
-            self._lock_file = None
+            try:
+                async with self._database.begin() as tx:
+                    await store.release(tx, self.name, _owner(self._keys_dir))
+            except DatabaseTrouble:
+                log.warning("the lease could not be given back", extra={"bot": self.name})
+            finally:
+                os.close(self._lock_file)
+                self._lock_file = None
 
 
 def _owner(keys_dir: Path) -> str:

@@ -21,6 +21,8 @@ from urllib.parse import quote
 import aiohttp
 from yarl import URL
 
+from bot.kernel import metrics
+
 log = logging.getLogger(__name__)
 
 _FIRST_DELAY = 1.0
@@ -91,7 +93,7 @@ class _Gate:
         self._recovered = asyncio.Event()
 
     async def enter(self) -> float:
-        """Wait for one's turn; returns the moment it came, for `failed`. Raises MatrixError if it is far off."""
+        """Wait for one's turn; returns the moment it came, for `failed`. Raises MatrixError if far off."""
         while (wait := self._open_at - time.monotonic()) > 0:
             if wait > _LONGEST_QUEUE:
                 await asyncio.sleep(0)  # callers that try again at once must not hold up the loop
@@ -164,7 +166,7 @@ class Http:
         async with self._exchange(method, path, data, headers, query, timeout) as response:
             raw = await response.read()
             body = _object(raw)
-            if response.status != 200:
+            if response.status not in (200, 201):  # 201: a device that an application service made
                 raise _error(response, body)
             if body is None:
                 raise MatrixError(0, "CURBSIDE_NOT_JSON")
@@ -183,6 +185,7 @@ class Http:
         kind = endpoint_class(path)
         gate = self._gates.setdefault(kind, _Gate(self._spacing))
         entered = await gate.enter()
+        began, outcome = time.monotonic(), "failed"
         sent = dict(headers)
         if self.token is not None:
             sent["Authorization"] = f"Bearer {self.token}"
@@ -201,11 +204,16 @@ class Http:
         except MatrixError as error:
             if error.transient:
                 error.retry_after = gate.failed(entered, error.retry_after)
+                outcome = "limited" if error.status == 429 else "failed"
             else:
                 gate.succeeded()
+                outcome = "refused"
             raise
         else:
             gate.succeeded()
+            outcome = "ok"
+        finally:
+            metrics.homeserver_seconds.labels(kind, outcome).observe(time.monotonic() - began)
 
     async def upload(self, data: bytes, content_type: str, *, timeout: float = 60.0) -> str:
         """Upload media; returns its `mxc://` URI (C-S API, content repository)."""

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 WITHHELD_TOPIC = "matrix.withheld"
 _LANES_AT_ONCE = 16
+_UNKNOWN_ROOM_ATTEMPTS = 12
 _SEND_SECONDS = 60.0
 _CLIENT = "/_matrix/client/v3"
 # Homeservers forget transaction ids: Synapse after 24 hours. Half of that leaves room for a slow day.
@@ -47,7 +48,7 @@ class Sender:
     def __init__(
         self, bot: str, user_id: str, *, http: Http, database: Database, crypto: CryptoMachine, poll: float
     ) -> None:
-        """`poll`: seconds after which to look for rows that another process queued; our own wake us at once."""
+        """`poll`: seconds after which to look for rows of another process; our own wake us at once."""
         self._bot = bot
         self._user_id = user_id
         self._http = http
@@ -118,7 +119,11 @@ class Sender:
             await self._give_up(row, str(error))
         except MatrixError as error:
             if error.transient:
-                pause = timedelta(seconds=error.retry_after) if error.retry_after else backoff(row.attempts, most=60)
+                pause = (
+                    timedelta(seconds=error.retry_after)
+                    if error.retry_after
+                    else backoff(row.attempts, most=60)
+                )
                 await self._wait(row, pause, error.errcode)
             else:
                 await self._give_up(row, error.errcode)
@@ -127,6 +132,8 @@ class Sender:
             await self._wait(row, backoff(row.attempts, first=1.0, most=60), type(error).__name__)
         else:
             metrics.messages.labels(self._bot, "out", "sent").inc()
+            taken = self._database.clock.now() - row.created_at
+            metrics.delivery_seconds.labels(self._bot).observe(taken.total_seconds())
 
     async def _wait(self, row: OutboxRow, pause: timedelta, reason: str) -> None:
         async with self._database.begin() as tx:
@@ -174,13 +181,21 @@ class Sender:
             if found is not None:
                 await self._sent(row, found, room_id)
                 return
+        if room is None or (row.room[0] != "!" and not room.encrypted):
+            # Not known yet, or one of ours not known as encrypted yet: nothing leaves in the clear meanwhile.
+            if row.attempts >= _UNKNOWN_ROOM_ATTEMPTS:
+                raise Undeliverable("UNKNOWN_ROOM")
+            raise MatrixError(0, "CURBSIDE_ROOM_NOT_SYNCED")
         event_type: str = row.body["type"]
         sealed: Encrypted | None = None
-        if room is not None and room.encrypted and event_type != "m.reaction" and not row.body.get("clear"):
+        if room.encrypted and event_type != "m.reaction" and not row.body.get("clear"):
             if members is None:
                 members = await self._list_members(room_id)
             failpoint("keys.before_share")
-            period = {"rotation_period_msgs": room.shape.rotate_messages, "rotation_period_ms": room.shape.rotate_ms}
+            period = {
+                "rotation_period_msgs": room.shape.rotate_messages,
+                "rotation_period_ms": room.shape.rotate_ms,
+            }
             sealed = await self._crypto.encrypt(room_id, members, event_type, content, settings=period)
             failpoint("keys.after_share")
             event_type, content = "m.room.encrypted", sealed.content
@@ -219,13 +234,19 @@ class Sender:
         return unreached
 
     async def _tell_withheld(self, tx: Tx, room_id: str, one: Withheld, *, alone: bool) -> None:
-        """Journal a withheld message, once per device and reason; the chat tells the person and the operator."""
+        """Journal a withheld message, once per device and reason; the chat tells the people concerned."""
         metrics.messages.labels(self._bot, "out", "withheld").inc()
         payload = {
-            "room_id": room_id, "user_id": one.user_id, "device_id": one.device_id, "code": one.code, "alone": alone
-        }  # fmt: skip
+            "room_id": room_id,
+            "user_id": one.user_id,
+            "device_id": one.device_id,
+            "code": one.code,
+            "alone": alone,
+        }
         source = f"{one.user_id} {one.device_id} {one.code}"[:255]
-        await inbox.put(tx, Incoming(self._bot, WITHHELD_TOPIC, source, f"withheld {one.user_id}"[:320], payload))
+        await inbox.put(
+            tx, Incoming(self._bot, WITHHELD_TOPIC, source, f"withheld {one.user_id}"[:320], payload)
+        )
 
     async def _resolved(self, tx: Tx, value: Any) -> Any:
         """Put event ids in place of the outbox ids that stand for them."""
@@ -307,8 +328,16 @@ class Sender:
         people: list[str] = invite if invite is not None else list(body.get("invite", []))
         alias = f"curbside_{row.id.lower()}"
         server = self._user_id.partition(":")[2]
-        state = [{"type": "m.room.encryption", "state_key": "", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}]
-        state.append({"type": "m.room.history_visibility", "state_key": "", "content": {"history_visibility": "invited"}})
+        state = [
+            {"type": "m.room.encryption", "state_key": "", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}
+        ]
+        state.append(
+            {
+                "type": "m.room.history_visibility",
+                "state_key": "",
+                "content": {"history_visibility": "invited"},
+            }
+        )
         request: dict[str, Any] = {
             "preset": "private_chat",
             "visibility": "private",
@@ -341,7 +370,7 @@ class Sender:
                 known.membership, known.encrypted, known.members_known = "join", True, True
                 known.joined, known.invited = 1, len(people)
                 await store.keep_rooms(tx, [known])
-                members = {self._user_id: "join", **{user: "invite" for user in people}}
+                members = {self._user_id: "join", **dict.fromkeys(people, "invite")}
                 await store.keep_members(tx, self._bot, room_id, members)
             await store.name_room(tx, self._bot, name, room_id)
         return room_id
@@ -369,7 +398,9 @@ class Sender:
             elif row.op in ("leave", "invite", "kick"):
                 await self._http.request("POST", f"{_CLIENT}/rooms/{room}/{row.op}", json=dict(body))
             elif row.op == "state":
-                path = f"{_CLIENT}/rooms/{room}/state/{quoted(body['type'])}/{quoted(body.get('state_key', ''))}"
+                path = (
+                    f"{_CLIENT}/rooms/{room}/state/{quoted(body['type'])}/{quoted(body.get('state_key', ''))}"
+                )
                 await self._http.request("PUT", path, json=body["content"])
             elif row.op == "redact":
                 event_id = body["event_id"]
@@ -381,4 +412,3 @@ class Sender:
             said = str(error.body.get("error", "")).lower()
             if error.status != 403 or not any(words in said for words in _ALREADY_SO):
                 raise
-

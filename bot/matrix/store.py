@@ -9,7 +9,22 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, Boolean, Column, Index, Integer, String, Table, Text, and_, delete, insert, select, update
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.chat.desk import RoomFacts
@@ -91,7 +106,12 @@ def _upsert(table: Table, dialect: str) -> Any:
     """A statement that inserts rows with all columns, or overwrites those with the same key."""
     statement = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(table)
     keys = {column.name for column in table.primary_key.columns} | {"members_known"}
-    changed = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
+    changed: dict[str, Any] = {
+        column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys
+    }
+    if table is rooms:
+        # Once encrypted, always encrypted: the first sync of a new room may lack the event that says so.
+        changed["encrypted"] = or_(rooms.c.encrypted, statement.excluded.encrypted)
     return statement.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=changed)
 
 
@@ -127,9 +147,7 @@ async def use_device(tx: Tx, bot: str, device_id: str) -> bool:
     query = select(bot_accounts.c.device_id).where(bot_accounts.c.bot == bot)
     row = (await tx.conn.execute(query)).first()
     if row is None:
-        await tx.conn.execute(
-            insert(bot_accounts).values(bot=bot, device_id=device_id, device_since=tx.now)
-        )
+        await tx.conn.execute(insert(bot_accounts).values(bot=bot, device_id=device_id, device_since=tx.now))
         return False
     if row.device_id == device_id:
         return False
@@ -141,7 +159,9 @@ async def use_device(tx: Tx, bot: str, device_id: str) -> bool:
 
 async def device_since(tx: Tx, bot: str) -> datetime | None:
     """Since when the bot speaks as its present device."""
-    return (await tx.conn.execute(select(bot_accounts.c.device_since).where(bot_accounts.c.bot == bot))).scalar()
+    return (
+        await tx.conn.execute(select(bot_accounts.c.device_since).where(bot_accounts.c.bot == bot))
+    ).scalar()
 
 
 async def lease(tx: Tx, bot: str, owner: str, until: datetime) -> bool:
@@ -238,7 +258,9 @@ def _opened(row: Any) -> RoomRow:
 
 async def all_rooms(tx: Tx, bot: str) -> dict[str, RoomRow]:
     """Every room of the index."""
-    return {row.room_id: _opened(row) for row in await tx.conn.execute(select(rooms).where(rooms.c.bot == bot))}
+    return {
+        row.room_id: _opened(row) for row in await tx.conn.execute(select(rooms).where(rooms.c.bot == bot))
+    }
 
 
 async def keep_rooms(tx: Tx, rows: Iterable[RoomRow]) -> None:
@@ -321,7 +343,9 @@ async def named_room(tx: Tx, bot: str, name: str) -> str | None:
 def _direct_query(bot: str, user_id: str) -> Any:
     return (
         select(rooms.c.room_id)
-        .join(room_members, and_(room_members.c.bot == rooms.c.bot, room_members.c.room_id == rooms.c.room_id))
+        .join(
+            room_members, and_(room_members.c.bot == rooms.c.bot, room_members.c.room_id == rooms.c.room_id)
+        )
         .where(rooms.c.bot == bot, rooms.c.membership == "join", rooms.c.encrypted.is_(True))
         .where(room_members.c.user_id == user_id, room_members.c.membership.in_(PRESENT))
         .where(rooms.c.joined + rooms.c.invited <= 2)
@@ -359,7 +383,9 @@ class RoomIndex:
             return None
         known = await members(tx, bot, row.room_id)
         present = tuple(sorted(user for user, membership in known.items() if membership in PRESENT))
-        size = len(present) if row.members_known else max(len(present), (row.joined or 0) + (row.invited or 0))
+        size = (
+            len(present) if row.members_known else max(len(present), (row.joined or 0) + (row.invited or 0))
+        )
         powers = {user: row.shape.power_of(user) for user in present} if size <= 50 else {}
         return RoomFacts(
             row.room_id,
@@ -411,7 +437,12 @@ async def unread(tx: Tx, bot: str) -> list[UnreadEvent]:
     """The events waiting for a key, oldest first."""
     query = select(unread_events).where(unread_events.c.bot == bot).order_by(unread_events.c.give_up_at)
     return [
-        UnreadEvent(row.room_id, row.session_id, tx.open(unread_events.c.event, row.event_id, row.event), row.give_up_at)
+        UnreadEvent(
+            row.room_id,
+            row.session_id,
+            tx.open(unread_events.c.event, row.event_id, row.event),
+            row.give_up_at,
+        )
         for row in await tx.conn.execute(query)
     ]
 

@@ -75,7 +75,14 @@ class SyncLoop:
     """Syncs one bot account and journals what comes."""
 
     def __init__(
-        self, bot: str, user_id: str, *, http: Http, database: Database, crypto: CryptoMachine, servers: frozenset[str]
+        self,
+        bot: str,
+        user_id: str,
+        *,
+        http: Http,
+        database: Database,
+        crypto: CryptoMachine,
+        servers: frozenset[str],
     ) -> None:
         self._bot = bot
         self._user_id = user_id
@@ -106,10 +113,14 @@ class SyncLoop:
                 raise
             except MatrixError as error:
                 failures += 1
-                log.warning("sync failed", extra={"bot": self._bot, "error": error.errcode, "in_a_row": failures})
+                log.warning(
+                    "sync failed", extra={"bot": self._bot, "error": error.errcode, "in_a_row": failures}
+                )
                 await asyncio.sleep(min(error.retry_after or 0.1, 60.0) if error.transient else 10.0)
             except DatabaseTrouble as error:
-                log.error("what came could not be kept yet", extra={"bot": self._bot, "error": type(error).__name__})
+                log.error(
+                    "what came could not be kept yet", extra={"bot": self._bot, "error": type(error).__name__}
+                )
                 await asyncio.sleep(1.0)
 
     async def step(self, since: str | None) -> str:
@@ -117,7 +128,11 @@ class SyncLoop:
         poll = _POLL_MS_WAITING if self._waiting else _POLL_MS
         query = {"filter": _FIRST_FILTER, "timeout": "0"}
         if since is not None:
-            query = {"filter": _FILTER, "since": since, "timeout": str(poll if self.first_done.is_set() else 0)}
+            query = {
+                "filter": _FILTER,
+                "since": since,
+                "timeout": str(poll if self.first_done.is_set() else 0),
+            }
         answer = await self._http.request(
             "GET", "/_matrix/client/v3/sync", query=query, timeout=poll / 1000 + 30
         )
@@ -226,11 +241,15 @@ class SyncLoop:
                 self._take(batch, row, event)
         if newcomer and row.shape.replaces is not None:
             batch.successors.append((row.shape.replaces, row.room_id))
-        if row.shape.replaced_by is not None and any(event.get("type") == "m.room.tombstone" for event in events):
-            batch.outgoing.append(Outgoing(self._bot, row.shape.replaced_by, "join", {"via": self._via(events)}))
+        if row.shape.replaced_by is not None and any(
+            event.get("type") == "m.room.tombstone" for event in events
+        ):
+            batch.outgoing.append(
+                Outgoing(self._bot, row.shape.replaced_by, "join", {"via": self._via(events)})
+            )
 
     def _our_arrival(self, events: list[dict[str, Any]]) -> int:
-        """Where our own story in a room begins: after our invitation, else after our joining; 0 if neither is here."""
+        """Where our own story in a room begins: after our invitation or joining; 0 if neither is here."""
         for index, event in enumerate(events):
             if event.get("type") == "m.room.member" and event.get("state_key") == self._user_id:
                 return index + 1
@@ -311,7 +330,9 @@ class SyncLoop:
                 if result.reason == "no_key":
                     batch.unread.append((row.room_id, result.session_id, event))
                 else:
-                    log.warning("an event was not accepted", extra={"bot": self._bot, "reason": result.reason})
+                    log.warning(
+                        "an event was not accepted", extra={"bot": self._bot, "reason": result.reason}
+                    )
                     metrics.messages.labels(self._bot, "in", "refused").inc()
                 return
             event = dict(result.event)
@@ -320,9 +341,14 @@ class SyncLoop:
             if isinstance(out, str) and len(out) == 26:
                 batch.echoes.append((out, event_id, row.room_id))
             return
+        sent_at = as_int(event.get("origin_server_ts"), 0) / 1000
+        lag = self._database.clock.now().timestamp() - sent_at
+        metrics.sync_lag_seconds.labels(self._bot).observe(max(0.0, lag))
         batch.incoming.append(self._incoming(row.room_id, event, encrypted=encrypted, decrypted=True))
 
-    def _incoming(self, room_id: str, event: Mapping[str, Any], *, encrypted: bool, decrypted: bool) -> Incoming:
+    def _incoming(
+        self, room_id: str, event: Mapping[str, Any], *, encrypted: bool, decrypted: bool
+    ) -> Incoming:
         payload = {"room_id": room_id, "event": event, "encrypted": encrypted, "decrypted": decrypted}
         return Incoming(self._bot, EVENT_TOPIC, str(event["event_id"]), f"{self._bot} {room_id}", payload)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from bot.dev.synapse import HomeserverGroup
 from tests.bench.rig import Rig, direct_chat, middle, ping, report, rig
 
-_ROUNDS = 60
+_ROUNDS = 40
 _ROOMS = 20
 _PER_ROOM = 10
 

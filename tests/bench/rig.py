@@ -69,10 +69,12 @@ async def direct_chat(client: Clinician, user_id: str, *, encrypted: bool) -> st
     """A direct chat that the bot has joined."""
     room_id = await client.create_dm(user_id, encrypted=encrypted)
     await client.wait_for(
-        lambda event: event["room_id"] == room_id
-        and event["type"] == "m.room.member"
-        and event["state_key"] == user_id
-        and event["content"].get("membership") == "join"
+        lambda event: (
+            event["room_id"] == room_id
+            and event["type"] == "m.room.member"
+            and event["state_key"] == user_id
+            and event["content"].get("membership") == "join"
+        )
     )
     return room_id
 

@@ -50,8 +50,13 @@ class Running:
         homeserver_url: str | None = None,
         servers: Sequence[str] = (),
         moderators: Sequence[str] = (),
+        trust: str = 'users_without_identity = "send"',
+        limits: str = "commands_per_minute = 0",
     ) -> None:
-        """Register the bots and write the settings; `settings` and `tables` are TOML added to them."""
+        """Register the bots and write the settings; `settings` and `tables` are TOML added to them.
+
+        `trust` and `limits` are what stands in the tables of these names.
+        """
         self._prefix = prefix
         secret = self.folder / "secrets"
         secret.mkdir(parents=True)
@@ -60,7 +65,8 @@ class Running:
             await register_user(self.homeserver, f"{prefix}{name}", (secret / name).read_text())
         (secret / "at-rest.keys").write_text(base64.b64encode(secrets.token_bytes(32)).decode() + "\n")
         bots = "\n".join(
-            f'[bots.{name}]\nuser_id = "{self.user_id(name)}"\npassword_file = "secrets/{name}"' for name in BOTS
+            f'[bots.{name}]\nuser_id = "{self.user_id(name)}"\npassword_file = "secrets/{name}"'
+            for name in BOTS
         )
         self.write_roster(roster)
         (self.folder / "curbside.toml").write_text(
@@ -74,9 +80,9 @@ moderators = {list(moderators)!r}
 [web]
 port = {self.port}
 [limits]
-commands_per_minute = 0
+{limits}
 [trust]
-users_without_identity = "send"
+{trust}
 {tables}
 """.replace("'", '"')
         )

@@ -68,14 +68,15 @@ class Person:
         timeout: float = PATIENCE_S,
     ) -> Event:
         """The first such message of the bot since this person last did something."""
-        return await self.client.wait_for_message(
-            contains=contains,
-            kind=kind,
-            room_id=room,
-            sender=self.bot,
-            after=self.mark if after is None else after,
-            timeout=timeout,
-        )
+        after = self.mark if after is None else after
+        try:
+            return await self.client.wait_for_message(
+                contains=contains, kind=kind, room_id=room, sender=self.bot, after=after, timeout=timeout
+            )
+        except TimeoutError as error:
+            raise AssertionError(
+                f"no {kind or 'message'} with {contains!r}; read instead: {self.bodies(after=after)} ({error})"
+            ) from None
 
     async def asks(self, text: str, contains: str = "", *, room: str | None = None, **options: Any) -> Event:
         """Write, and read the answer in the same room."""

@@ -150,7 +150,7 @@ class Ward:
 
     async def _deliver(self) -> bool:
         async with self.db.begin() as tx:
-            rows = await outbox.due(tx, outbox.MATRIX, ["curbside"])
+            rows = (await outbox.due(tx, outbox.MATRIX, "curbside")).rows
             for row in rows:
                 if row.room in self.broken:
                     await outbox.mark_failed(tx, row.id, "WITHHELD")
