@@ -52,7 +52,8 @@ def _overview(ctx: Context, permitted: Sequence[Command]) -> Rich:
             parts += [
                 code(ctx.typed(command.word)) + verbatim(" – ") + ctx.t(command.help) for command in commands
             ]
-    more = ctx.t("`{help}` explains one of them.", help=ctx.typed(f"help {permitted[0].word}"))
+    one = next((command for command in permitted if command.details and command not in own), permitted[0])
+    more = ctx.t("`{help}` explains one of them.", help=ctx.typed(f"help {one.word}"))
     return lines([*parts, verbatim(" "), more])
 
 

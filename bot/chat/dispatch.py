@@ -393,7 +393,7 @@ class Dispatcher:
 
     async def _leave(self, ctx: Context, talk: Conversation) -> None:
         await self._end_talk(ctx)
-        body = ctx.t("Left: nothing was done. `{command}` starts again.", command=ctx.typed(talk.command))
+        body = ctx.t("Stopped: nothing was done. `{command}` starts again.", command=ctx.typed(talk.command))
         ctx.said = replace(ctx.said, thread=talk.thread)
         await ctx.reply(Message("question", body))
 

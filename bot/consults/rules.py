@@ -215,6 +215,8 @@ def _accept(consult: Consult, event: Accept, now: datetime) -> Decision | Refuse
         ]
     else:
         effects.append(InviteToRoom(event.user))
+        if consult.room is Room.READY:  # who comes later cannot read what was said before
+            effects.append(PostQuestion())
     return Decision(replace(taken, state=_in_care(taken)), tuple(effects))
 
 

@@ -174,7 +174,9 @@ def _requester_line(reader: Reader, record: Record, what: str, who: str | None) 
     consult, name = record.consult, reader.who(who)
     match what:
         case "asking":
-            asking = reader.say("**{id}**: asking {who} ({service}, {urgency}), {span}.", record, who=name)
+            asking = reader.say(
+                "**{id}**: asking {who} ({service}, {urgency}), who has {span} to answer.", record, who=name
+            )
             if len(consult.asked) == 1:
                 return lines([asking, reader.say("To withdraw it: `{p}cancel {id}`", record)])
             return asking

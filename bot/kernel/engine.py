@@ -77,7 +77,7 @@ class Engine:
 
     async def _entries(self) -> None:
         while not self._draining:
-            if not await self._guarded(self.handle_one):
+            if not await self._guarded(self._handle_and_look):
                 await self._database.wakeups.wait("inbox", self._poll)
 
     async def _timers(self) -> None:
@@ -114,25 +114,34 @@ class Engine:
 
     async def handle_one(self) -> bool:
         """Handle the oldest due entry; False if there is none."""
+        return await self._handle() is not None
+
+    async def _handle_and_look(self) -> bool:
+        """Handle an entry; False if no other was waiting (whoever adds one wakes us)."""
+        entry = await self._handle()
+        return entry is not None and entry.more
+
+    async def _handle(self) -> InboxEntry | None:
         entry: InboxEntry | None = None
         try:
             async with asyncio.timeout(_HANDLER_SECONDS), self._database.begin() as tx:
                 entry = await inbox.claim(tx)
                 if entry is None:
-                    return False
+                    return None
                 failpoint("inbox.before_handler")
                 with metrics.handler_seconds.labels(entry.topic).time():
                     await self._on_entry(tx, entry)
                 await inbox.mark_done(tx, entry.id)
                 failpoint("inbox.before_commit")
         except inbox.Unreadable as error:
-            await self._entry_failed(error.entry, error)
+            entry = error.entry
+            await self._entry_failed(entry, error)
         except Exception as error:
             if entry is None:
                 raise
             await self._entry_failed(entry, error)
         failpoint("inbox.after_commit")
-        return True
+        return entry
 
     async def _entry_failed(self, entry: InboxEntry, error: Exception) -> None:
         last = entry.attempts + 1 >= MAX_ATTEMPTS

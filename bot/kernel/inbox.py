@@ -69,8 +69,17 @@ KEEP_HANDLED = timedelta(days=60)
 
 # The statements of every event are built once: building them anew cost more than running them.
 _earlier = inbox_entries.alias("earlier")
+_others = inbox_entries.alias("others")
 _CLAIM = (
-    select(inbox_entries)
+    select(
+        inbox_entries,
+        exists()
+        .where(
+            _others.c.state == literal("pending", literal_execute=True),
+            _others.c.id != inbox_entries.c.id,
+        )
+        .label("more"),
+    )
     .where(_PENDING, inbox_entries.c.due_at <= bindparam("now", type_=UtcTime))
     .where(
         ~exists().where(
@@ -119,6 +128,7 @@ class InboxEntry:
     payload: Mapping[str, Any]
     attempts: int
     received_at: datetime
+    more: bool = True  # whether others were waiting when this one was claimed
 
 
 class Unreadable(Exception):
@@ -170,7 +180,9 @@ async def claim(tx: Tx) -> InboxEntry | None:
     row = (await tx.conn.execute(_CLAIM, {"now": tx.now})).first()
     if row is None:
         return None
-    entry = InboxEntry(row.id, row.bot, row.topic, row.source, row.lane, {}, row.attempts, row.received_at)
+    entry = InboxEntry(
+        row.id, row.bot, row.topic, row.source, row.lane, {}, row.attempts, row.received_at, bool(row.more)
+    )
     try:
         return replace(entry, payload=tx.open(inbox_entries.c.payload, row.id, row.payload))
     except CurbsideError as error:

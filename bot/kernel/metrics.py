@@ -17,7 +17,7 @@ from prometheus_client import (
 
 registry = CollectorRegistry(auto_describe=True)
 ProcessCollector(registry=registry)
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _FAST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _HUMAN = (15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400)

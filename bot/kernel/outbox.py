@@ -134,6 +134,7 @@ _HEADS = (
     .order_by(outbox_rows.c.due_at, outbox_rows.c.id)
     .limit(500)
 )
+_FIRST_OF_LANE = select(outbox_rows.c.id).where(outbox_rows.c.lane == bindparam("of"), _PENDING).limit(1)
 _FINISH = (
     update(outbox_rows)
     .where(outbox_rows.c.id == bindparam("row"), _PENDING)
@@ -283,6 +284,11 @@ async def is_pending(tx: Tx, bot: str, room: str, op: str) -> bool:
         outbox_rows.c.lane == f"{bot} {room}", _PENDING, outbox_rows.c.op == op
     )
     return (await tx.conn.execute(query.limit(1))).first() is not None
+
+
+async def is_empty(tx: Tx, lane: str) -> bool:
+    """Whether nothing is queued in a lane."""
+    return (await tx.conn.execute(_FIRST_OF_LANE, {"of": lane})).first() is None
 
 
 async def event_of(tx: Tx, row_id: str) -> str | None:

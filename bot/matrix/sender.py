@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -31,11 +32,22 @@ log = logging.getLogger(__name__)
 WITHHELD_TOPIC = "matrix.withheld"
 _LANES_AT_ONCE = 16
 _UNKNOWN_ROOM_ATTEMPTS = 12
+_HALF_MADE_ATTEMPTS = 4
 _SEND_SECONDS = 60.0
 _CLIENT = "/_matrix/client/v3"
 # Homeservers forget transaction ids: Synapse after 24 hours. Half of that leaves room for a slow day.
 _TRUST_TRANSACTION_IDS = timedelta(hours=12)
 _ALREADY_SO = ("already in the room", "already joined", "is already")
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What sending a message takes: its room, its content with the events it refers to, the readers."""
+
+    room_id: str
+    room: store.RoomRow | None
+    content: dict[str, Any]
+    members: list[str] | None
 
 
 class Undeliverable(Exception):
@@ -55,10 +67,11 @@ class Sender:
         self._database = database
         self._crypto = crypto
         self._started_at = database.clock.now()
-        self._lanes: dict[str, asyncio.Task[None]] = {}
+        self._lanes: dict[str, asyncio.Task[bool]] = {}
         self._poll = poll
         self._stop: TokenRevoked | None = None
         self._draining = False
+        self._looks = 0  # how often the outbox was looked at
 
     async def run(self) -> None:
         """Send until `drain`; raises TokenRevoked when the homeserver has ended our session."""
@@ -89,30 +102,52 @@ class Sender:
         if free <= 0:
             return self._poll
         try:
+            self._looks += 1
             async with self._database.read() as tx:
                 due = await outbox.due(tx, outbox.MATRIX, self._bot, busy=self._lanes, limit=free)
+                ready = [await self._prepared(tx, row) for row in due.rows]
         except DatabaseTrouble as error:
             log.error("outbox unavailable", extra={"error": type(error).__name__})
             return 1.0
-        for row in due.rows:
-            task = asyncio.create_task(self._attempt(row))
+        for row, prepared in zip(due.rows, ready, strict=True):
+            task = asyncio.create_task(self._attempt(row, prepared))
             self._lanes[row.lane] = task
-            task.add_done_callback(partial(self._lane_done, row.lane))
+            task.add_done_callback(partial(self._lane_done, row.lane, self._looks))
         if due.next_at is None:
             return self._poll
         return min(self._poll, max(0.01, (due.next_at - self._database.clock.now()).total_seconds()))
 
-    def _lane_done(self, lane: str, task: asyncio.Task[None]) -> None:
+    def _lane_done(self, lane: str, look: int, task: asyncio.Task[bool]) -> None:
         self._lanes.pop(lane, None)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("an outbox lane failed", exc_info=task.exception())
-        self._wake()  # the lane may hold more
+        done = False
+        if not task.cancelled():
+            if task.exception() is not None:
+                log.error("an outbox lane failed", exc_info=task.exception())
+            else:
+                done = task.result()
+        if not done or look != self._looks:
+            self._wake()  # the lane holds more, or may have got more while it was busy
 
-    async def _attempt(self, row: OutboxRow) -> None:
-        """Try one row; whatever happens is written down."""
+    async def _prepared(self, tx: Tx, row: OutboxRow) -> Ready | None:
+        """Read what sending a message takes; None where that has to be found out step by step."""
+        if row.op != "send" or not row.room.startswith("!"):
+            return None
+        try:
+            return await self._ready(tx, row, row.room)
+        except Undeliverable:
+            return None
+
+    async def _ready(self, tx: Tx, row: OutboxRow, room_id: str) -> Ready:
+        room = await store.room(tx, self._bot, room_id)
+        content = await self._resolved(tx, row.body["content"])
+        return Ready(room_id, room, content, await self._known_members(tx, room))
+
+    async def _attempt(self, row: OutboxRow, ready: Ready | None) -> bool:
+        """Try one row, and say whether its lane is known to be empty; what happens is written down."""
+        empty = False
         try:
             async with asyncio.timeout(_SEND_SECONDS):
-                await self._deliver(row)
+                empty = await self._deliver(row, ready)
         except TokenRevoked as error:
             self._stop = error
         except Undeliverable as error:
@@ -134,6 +169,7 @@ class Sender:
             metrics.messages.labels(self._bot, "out", "sent").inc()
             taken = self._database.clock.now() - row.created_at
             metrics.delivery_seconds.labels(self._bot).observe(taken.total_seconds())
+        return empty
 
     async def _wait(self, row: OutboxRow, pause: timedelta, reason: str) -> None:
         async with self._database.begin() as tx:
@@ -145,10 +181,11 @@ class Sender:
         async with self._database.begin() as tx:
             await outbox.mark_failed(tx, row.id, reason)
 
-    async def _deliver(self, row: OutboxRow) -> None:
+    async def _deliver(self, row: OutboxRow, ready: Ready | None) -> bool:
+        if ready is not None:
+            return await self._send(row, ready)
         if row.op == "create":
-            await self._sent(row, None, await self._create(row, row.room))
-            return
+            return await self._sent(row, None, await self._create(row, row.room))
         room_id: str | None = row.room
         if not row.room.startswith("!"):
             async with self._database.read() as tx:
@@ -158,29 +195,28 @@ class Sender:
                 raise Undeliverable("NO_SUCH_ROOM")
             room_id = await self._create_direct(row)
         if row.op == "send":
-            await self._send(row, room_id)
-        else:
-            await self._act(row, room_id)
-            await self._sent(row, None, room_id)
+            async with self._database.read() as tx:
+                ready = await self._ready(tx, row, room_id)
+            return await self._send(row, ready)
+        await self._act(row, room_id)
+        return await self._sent(row, None, room_id)
 
-    async def _sent(self, row: OutboxRow, event_id: str | None, room_id: str) -> None:
+    async def _sent(self, row: OutboxRow, event_id: str | None, room_id: str) -> bool:
         failpoint("outbox.after_send")
         async with self._database.begin() as tx:
             await outbox.mark_sent(tx, row.id, event_id=event_id, room_id=room_id)
+            empty = await outbox.is_empty(tx, row.lane)
         failpoint("outbox.after_mark")
+        return empty
 
     # Messages ------------------------------------------------------------------------------------
 
-    async def _send(self, row: OutboxRow, room_id: str) -> None:
-        async with self._database.read() as tx:
-            room = await store.room(tx, self._bot, room_id)
-            content = await self._resolved(tx, row.body["content"])
-            members = await self._known_members(tx, room)
+    async def _send(self, row: OutboxRow, ready: Ready) -> bool:
+        room_id, room, content, members = ready.room_id, ready.room, ready.content, ready.members
         if row.created_at < self._started_at and await self._may_be_there(row):
             found = await self._find(room_id, row)
             if found is not None:
-                await self._sent(row, found, room_id)
-                return
+                return await self._sent(row, found, room_id)
         if room is None or (row.room[0] != "!" and not room.encrypted):
             # Not known yet, or one of ours not known as encrypted yet: nothing leaves in the clear meanwhile.
             if row.attempts >= _UNKNOWN_ROOM_ATTEMPTS:
@@ -221,7 +257,9 @@ class Sender:
                         await self._tell_withheld(tx, room_id, one, alone=one.user_id in unreached)
                 for change in sealed.identity_changes:
                     await tell_identity_change(tx, self._bot, change)
+            empty = await outbox.is_empty(tx, row.lane)
         failpoint("outbox.after_mark")
+        return empty
 
     async def _unreached(self, sealed: Encrypted) -> set[str]:
         """The people none of whose devices can read a message."""
@@ -299,6 +337,8 @@ class Sender:
 
     async def _list_members(self, room_id: str) -> list[str]:
         """Ask who is in a room, and keep it."""
+        async with self._database.read() as tx:
+            before = await store.room(tx, self._bot, room_id)
         answer = await self._http.request(
             "GET", f"{_CLIENT}/rooms/{quoted(room_id)}/members", query={"not_membership": "leave"}
         )
@@ -308,7 +348,10 @@ class Sender:
             if membership in store.PRESENT and isinstance(event.get("state_key"), str):
                 present[event["state_key"]] = str(membership)
         async with self._database.begin() as tx:
-            await store.replace_members(tx, self._bot, room_id, present)
+            now = await store.room(tx, self._bot, room_id)
+            # What has happened in the room since may be newer than the list.
+            if before is not None and now is not None and before.last_event == now.last_event:
+                await store.replace_members(tx, self._bot, room_id, present)
         return list(present)
 
     # Rooms ---------------------------------------------------------------------------------------
@@ -356,12 +399,10 @@ class Sender:
             answer = await self._http.request("POST", f"{_CLIENT}/createRoom", json=request, timeout=45.0)
             room_id = str(answer["room_id"])
         except MatrixError as error:
-            if error.errcode != "M_ROOM_IN_USE":
+            # 409: an earlier attempt is still being worked on.
+            if error.errcode != "M_ROOM_IN_USE" and error.status != 409:
                 raise
-            found = await self._http.request(
-                "GET", f"{_CLIENT}/directory/room/{quoted(f'#{alias}:{server}')}"
-            )
-            room_id = str(found["room_id"])
+            room_id = await self._made_before(f"#{alias}:{server}", row)
             await self._invite_missing(room_id, people)
         failpoint("room.after_create")
         async with self._database.begin() as tx:
@@ -373,6 +414,24 @@ class Sender:
                 members = {self._user_id: "join", **dict.fromkeys(people, "invite")}
                 await store.keep_members(tx, self._bot, room_id, members)
             await store.name_room(tx, self._bot, name, room_id)
+        return room_id
+
+    async def _made_before(self, alias: str, row: OutboxRow) -> str:
+        """The room that an earlier attempt made.
+
+        One that has no encryption after some time was broken off half-made, with the homeserver perhaps,
+        and nobody was invited: its alias is taken away, so that the next attempt makes a new room.
+        """
+        directory = f"{_CLIENT}/directory/room/{quoted(alias)}"
+        room_id = str((await self._http.request("GET", directory))["room_id"])
+        try:
+            await self._http.request("GET", f"{_CLIENT}/rooms/{quoted(room_id)}/state/m.room.encryption/")
+        except MatrixError as error:
+            if error.transient or isinstance(error, TokenRevoked):
+                raise
+            if row.attempts >= _HALF_MADE_ATTEMPTS:
+                await self._http.request("DELETE", directory)
+            raise MatrixError(0, "CURBSIDE_ROOM_HALF_MADE") from None
         return room_id
 
     async def _invite_missing(self, room_id: str, people: list[str]) -> None:

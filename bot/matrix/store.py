@@ -240,6 +240,7 @@ class RoomRow:
     members_known: bool = False
     shape: RoomShape = field(default_factory=RoomShape)
     last_event: str | None = None
+    unsaved: int = 0  # syncs since the row was written
 
 
 async def room(tx: Tx, bot: str, room_id: str) -> RoomRow | None:

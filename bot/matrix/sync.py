@@ -31,6 +31,9 @@ _POLL_MS = 30_000
 _POLL_MS_WAITING = 2_000
 _WAIT_FOR_KEY = timedelta(seconds=30)
 _PAGES = 30
+# How many syncs of mere messages go by before a room's place is written again: backfill starts from
+# there, and what it brings twice is recognised.
+_SAVE_AFTER = 20
 
 
 def _filter(timeline_limit: int) -> str:
@@ -93,6 +96,8 @@ class SyncLoop:
         self._waiting: dict[str, store.UnreadEvent] = {}
         self._rooms: dict[str, RoomRow] | None = None  # the index; None: read it again
         self._batch = Batch()
+        self._since: str | None = None  # where to go on
+        self._kept: str | None = None  # the same as of the last write
         self._crypto_task: asyncio.Task[None] | None = None
         self._crypto_again = False
         self._wanted_keys: list[tuple[str, str, Mapping[str, Any]]] = []
@@ -102,12 +107,12 @@ class SyncLoop:
     async def run(self) -> None:
         """Sync until cancelled; raises TokenRevoked when the homeserver has ended our session."""
         async with self._database.read() as tx:
-            since = await store.sync_token(tx, self._bot)
+            self._since = self._kept = await store.sync_token(tx, self._bot)
             self._waiting = {str(item.event["event_id"]): item for item in await store.unread(tx, self._bot)}
         failures = 0
         while True:
             try:
-                since = await self.step(since)
+                await self.step()
                 failures = 0
             except TokenRevoked:
                 raise
@@ -123,8 +128,9 @@ class SyncLoop:
                 )
                 await asyncio.sleep(1.0)
 
-    async def step(self, since: str | None) -> str:
-        """Make one sync and journal it; returns the token to go on from."""
+    async def step(self) -> None:
+        """Make one sync and journal it."""
+        since = self._since
         poll = _POLL_MS_WAITING if self._waiting else _POLL_MS
         query = {"filter": _FIRST_FILTER, "timeout": "0"}
         if since is not None:
@@ -148,16 +154,16 @@ class SyncLoop:
                     await self._write(tx, self._batch, next_batch)
                     await self._try_waiting(tx, received.sessions)
                 self._wanted_keys += self._batch.unread
-                self._batch = Batch()
+                self._batch, self._kept = Batch(), next_batch
         except BaseException:
             # What was read into memory is not in the database: the next attempt reads both anew.
-            self._rooms, self._batch = None, Batch()
+            self._rooms, self._batch, self._since = None, Batch(), self._kept
             raise
+        self._since = next_batch
         failpoint("sync.after_journal")
         self.last_success = self._database.clock.now()
         self.first_done.set()
         self._tend_keys()
-        return next_batch
 
     def _tend_keys(self) -> None:
         """Let the crypto machine do its requests beside the next sync, one run at a time."""
@@ -225,8 +231,13 @@ class SyncLoop:
         summary = as_mapping(data.get("summary"))
         row.joined = as_int(summary.get("m.joined_member_count"), row.joined or 1)
         row.invited = as_int(summary.get("m.invited_member_count"), row.invited or 0)
-        batch.rows[row.room_id] = row
-        for event in _events(data.get("state")):
+        state = _events(data.get("state"))
+        quiet = not (newcomer or limited or summary or state or any("state_key" in event for event in events))
+        row.unsaved = row.unsaved + 1 if quiet else _SAVE_AFTER
+        if row.unsaved >= _SAVE_AFTER:
+            row.unsaved = 0
+            batch.rows[row.room_id] = row
+        for event in state:
             # Without a gap, memberships in `state` are old ones of people who just spoke (MSC4222).
             if event.get("type") != "m.room.member" or newcomer or limited:
                 self._apply_state(batch, row, event)

@@ -1,6 +1,7 @@
 """`make soak`: the whole chaos, on both databases, plain and encrypted; a JSON line for each.
 
-    python -m tests.chaos.soak [--commands 500] [--kills 200] [--burst 200] [--only sqlite-plain] [--dir D] [--seed N]
+python -m tests.chaos.soak [--commands 500] [--kills 200] [--burst 200] [--only sqlite-plain]
+                           [--dir D] [--seed N]
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from bot.dev.synapse import HomeserverGroup
 from tests.support.chaos import Chaos, Plan
 from tests.support.postgres import Postgres
 
-_COMBINATIONS = tuple((database, kind) for database in ("sqlite", "postgres") for kind in ("plain", "encrypted"))
+_COMBINATIONS = tuple(
+    (database, kind) for database in ("sqlite", "postgres") for kind in ("plain", "encrypted")
+)
 
 
 async def main(options: argparse.Namespace) -> bool:
@@ -63,5 +66,5 @@ if __name__ == "__main__":
     parser.add_argument("--burst", type=int, default=200)
     parser.add_argument("--only", choices=["-".join(pair) for pair in _COMBINATIONS])
     parser.add_argument("--dir", help="keep logs and databases here")
-    parser.add_argument("--seed", type=int, default=random.randrange(10**6))  # noqa: S311
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     sys.exit(0 if asyncio.run(main(parser.parse_args())) else 1)

@@ -16,9 +16,9 @@ import pytest
 from bot.dev.clinician import Clinician
 from tests.bench.rig import direct_chat
 from tests.support.consult import Consultation
-from tests.support.faults import AT_START, ENDPOINTS, FOR_A_NEWCOMER, FOR_A_PAGE, add, failing
+from tests.support.faults import AT_START, ENDPOINTS, FOR_A_NEWCOMER, FOR_A_PAGE, HalfMaking, add, failing
 from tests.support.house import Running, start_curbside, wait_ready
-from tests.support.proxy import FaultProxy, Kind
+from tests.support.proxy import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -38,7 +38,7 @@ _WINDOW = 5.0
 class Behind:
     """A Curbside behind a proxy that can go wrong."""
 
-    proxy: FaultProxy
+    proxy: HalfMaking
     house: Running
 
     async def chat(self, person: Clinician, *, encrypted: bool = True) -> str:
@@ -62,7 +62,7 @@ class Behind:
 async def behind(homeserver: Homeserver, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Behind]:
     folder = tmp_path_factory.mktemp("faults") / "house"
     async with (
-        FaultProxy(homeserver.url) as proxy,
+        HalfMaking(homeserver.url) as proxy,
         start_curbside(
             homeserver, folder, prefix=f"faults{uuid4().hex[:6]}-", homeserver_url=proxy.url
         ) as house,
@@ -216,13 +216,39 @@ async def test_an_invitation_is_made_though_it_fails(behind: Behind, tmp_path: P
             await consult.first.send(room_id, f"!handoff {consult.second.user_id}")
             await consult.accept(consult.second)
             await consult.second.wait_for(
-                lambda event: event["room_id"] == room_id and event["type"] == "m.room.member", timeout=_ANSWER
+                lambda event: event["room_id"] == room_id and event["type"] == "m.room.member",
+                timeout=_ANSWER,
             )
             assert faults["invite"].hits == 1
         await consult.quiet(consult.second)
         assert consult.pages(consult.second) == 1
         assert consult.invitations(consult.second) == 2
         assert consult.doubled() == []
+
+
+async def test_a_half_made_room_is_given_up_for_a_whole_one(behind: Behind, tmp_path: Path) -> None:
+    async with Consultation(behind.house, tmp_path) as consult:
+        await consult.open_chat()
+        behind.proxy.half_made = 1
+        add(behind.proxy, "createRoom", Kind.DROP_AFTER)
+        await consult.ask()
+        page = await consult.paged(consult.first)
+        assert behind.proxy.half_made == 0
+        assert page["encrypted"]
+        assert any(
+            event["type"] == "m.room.encryption" and event["room_id"] == page["room_id"]
+            for event in consult.first.events
+        )
+        behind.proxy.half_made = 1
+        add(behind.proxy, "createRoom", Kind.DROP_AFTER)
+        await consult.accept(consult.first)
+        room_id = await consult.discussed(consult.first)
+        assert behind.proxy.half_made == 0
+        assert any(
+            event["type"] == "m.room.encryption" and event["room_id"] == room_id
+            for event in consult.asker.events
+        )
+        await _made_once(consult)
 
 
 async def _made_once(consult: Consultation) -> None:
@@ -241,14 +267,16 @@ async def _made_once(consult: Consultation) -> None:
 async def test_a_first_start_and_a_later_one_survive(
     homeserver: Homeserver, clinician: MakeClinician, tmp_path: Path, kind: Kind
 ) -> None:
-    async with FaultProxy(homeserver.url) as proxy:
+    async with HalfMaking(homeserver.url) as proxy:
         house = Running(homeserver, tmp_path / "house")
         await house.prepare(prefix=f"start{uuid4().hex[:6]}-", homeserver_url=proxy.url)
         try:
             async with failing(proxy, AT_START, kind) as faults:
                 house.start()
                 await wait_ready(house)
-                assert {endpoint: fault.hits for endpoint, fault in faults.items()} == dict.fromkeys(faults, 1)
+                assert {endpoint: fault.hits for endpoint, fault in faults.items()} == dict.fromkeys(
+                    faults, 1
+                )
             assert await house.stop() == 0
             async with failing(proxy, ("whoami", "sync"), kind) as faults:
                 house.start()

@@ -96,12 +96,13 @@ async def test_an_ended_session_stops_one_bot_and_says_so(
         await ping(ada, other, "before")
         await _end_sessions(homeserver, house.user_id("curbside"))
         await ada.send(dead, "!ping afterwards")
-        sentence = f"The homeserver has ended the session of {house.user_id('curbside')}"
+        sentence = "give the bot a valid login (bots.curbside) and start it again."
         await _logged(house, sentence)
         status, text = await _readyz(house.port)
         assert status == 503
+        assert f"The homeserver has ended the session of {house.user_id('curbside')}" in text
         assert sentence in text
-        assert "support" not in text
+        assert "bot support" not in text
         for number in range(3):
             await ping(ada, other, f"still{number}")
         refused = [entry for entry in proxy.requests() if entry.status == 401]

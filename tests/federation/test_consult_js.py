@@ -18,7 +18,7 @@ import pytest
 
 from bot.dev.synapse import Homeserver, HomeserverGroup, register_user
 from tests.support.house import Running, start_curbside
-from tests.support.jsclient import JsClient, JsEvent
+from tests.support.jsclient import JsClient, JsClientTimeout, JsEvent
 
 NO_WARNING = {"color": "none", "reason": None}
 PATIENCE_S = 60.0
@@ -94,9 +94,13 @@ async def told(
     room: str | None = None, after: int = 0,
 ) -> JsEvent:  # fmt: skip
     """The first message of a bot of this kind, state and consult; it must be beyond suspicion."""
-    event = await client.wait_for(
-        lambda one: is_ours(one, kind, state, consult) and room in (None, one["room_id"]), PATIENCE_S, after
-    )
+    try:
+        event = await client.wait_for(
+            lambda one: is_ours(one, kind, state, consult) and room in (None, one["room_id"]), PATIENCE_S, after
+        )
+    except JsClientTimeout:
+        refused = [one for one in client.events if one.get("decryption_failure_code")]
+        raise AssertionError(f"no {kind} {state} of {consult} was readable; refused: {refused}") from None
     assert event["encrypted"] and event["shield"] == NO_WARNING
     return event
 

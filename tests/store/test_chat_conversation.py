@@ -47,7 +47,7 @@ async def test_words_given_already_are_kept(stage: Stage) -> None:
 async def test_a_conversation_can_be_left(stage: Stage, word: str) -> None:
     (question,) = await stage.say("!consult")
     left = await (stage.react(question["event_id"], "❌") if word == "react" else stage.say(word))
-    assert texts(left) == ["Left: nothing was done. !consult starts again."]
+    assert texts(left) == ["Stopped: nothing was done. !consult starts again."]
     assert texts(await stage.say("!cancel")) == ["There is nothing to leave."]
     assert await stage.react(question["event_id"], "1️⃣") == []
 

@@ -27,7 +27,7 @@ DM_REQ, DM_ANNA, DM_BEN, MODS = f"dm:{REQ}", f"dm:{ANNA}", f"dm:{BEN}", "room:mo
 async def test_a_consult_from_the_question_to_the_read_back(ward: Ward) -> None:
     await ward.asks()
     assert ward.texts(DM_REQ)[0].startswith(
-        f"{ward.consult_id}: asking Dr Anna Berg (Cardiology, URGENT), 10 minutes."
+        f"{ward.consult_id}: asking Dr Anna Berg (Cardiology, URGENT), who has 10 minutes to answer."
     )
     page = ward.chat(DM_ANNA)[0][1]
     assert page["msgtype"] == "m.text"

@@ -88,7 +88,7 @@ class Chaos:
         self.running = Running(homeserver, folder / "house")
         self._folder = folder
         self._homeserver = homeserver
-        self._random = random.Random(plan.seed)  # noqa: S311
+        self._random = random.Random(plan.seed)
         self._tally = Tally()
         self._asked: dict[int, str] = {}  # command → room
         self._rooms: list[str] = []
@@ -108,9 +108,7 @@ class Chaos:
             await self._start()
             for _ in range(self.plan.rooms):
                 self._rooms.append(
-                    await direct_chat(
-                        self._client, self.running.user_id(BOT), encrypted=self.plan.encrypted
-                    )
+                    await direct_chat(self._client, self.running.user_id(BOT), encrypted=self.plan.encrypted)
                 )
             self.running.kill()
             await self._kills()

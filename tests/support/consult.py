@@ -1,4 +1,4 @@
-"""One consult among three clinicians, driven and counted at their clients, for tests that break things meanwhile."""
+"""One consult among three clinicians, driven and counted at their clients, while a test breaks things."""
 
 from __future__ import annotations
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+
+from aiohttp import web
 
 from tests.support.proxy import Fault, FaultProxy, Kind
 
@@ -34,10 +37,25 @@ STALL_SECONDS = 3.0
 SLOW_SECONDS = 3.0
 
 
+class HalfMaking(FaultProxy):
+    """Can also let a room be made without its state and people, as by a homeserver that dies meanwhile."""
+
+    half_made = 0  # of how many rooms to come
+    _KEPT = ("preset", "room_alias_name", "creation_content")
+
+    async def _fetch(self, request: web.BaseRequest, body: bytes) -> web.Response:
+        if self.half_made and request.path.endswith("/createRoom"):
+            self.half_made -= 1
+            asked = json.loads(body)
+            body = json.dumps({key: asked[key] for key in self._KEPT}).encode()
+        return await super()._fetch(request, body)
+
+
 def add(proxy: FaultProxy, endpoint: str, kind: Kind, *, times: int | None = 1) -> Fault:
     """Let an endpoint fail, once or until removed; a stalled answer comes after `STALL_SECONDS`."""
     method, path = ENDPOINTS[endpoint]
-    return proxy.add(kind, path, method=method, times=times, seconds=SLOW_SECONDS if kind is Kind.SLOW else 1.0)
+    seconds = SLOW_SECONDS if kind is Kind.SLOW else 1.0
+    return proxy.add(kind, path, method=method, times=times, seconds=seconds)
 
 
 @asynccontextmanager
@@ -46,7 +64,8 @@ async def failing(
 ) -> AsyncIterator[dict[str, Fault]]:
     """Let endpoints fail while the block runs; the faults by endpoint, to look at their hits."""
     faults = {endpoint: add(proxy, endpoint, kind, times=times) for endpoint in endpoints}
-    releases = [asyncio.create_task(_release(proxy, fault)) for fault in faults.values() if kind is Kind.STALLED]
+    stalled = faults.values() if kind is Kind.STALLED else ()
+    releases = [asyncio.create_task(_release(proxy, fault)) for fault in stalled]
     try:
         yield faults
     finally:

@@ -28,9 +28,10 @@ const report = (event, fields) => write({ event, ...fields });
 /** Resolves with check()'s first truthy value; it is tried now and after each sync. The caller bounds the wait. */
 async function afterSync(check) {
   for (;;) {
+    const synced = new Promise((resolve) => client.once(ClientEvent.Sync, resolve)); // before looking: it may come meanwhile
     const value = await check();
     if (value) return value;
-    await new Promise((resolve) => client.once(ClientEvent.Sync, resolve));
+    await synced;
   }
 }
 
