@@ -20,10 +20,12 @@ lint: install
 	$(BIN)/lint-imports
 
 bench: install
-	$(BIN)/python -m tests.bench.bench_ping $(ARGS)
+	$(BIN)/python -m tests.bench.bench_ping
+	$(BIN)/python -m tests.bench.bench_start
 
 soak: install debian
 	$(BIN)/python -m pytest -m soak $(ARGS)
+	$(BIN)/python -m tests.chaos.soak
 
 docs: install
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'

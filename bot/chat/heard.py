@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 from urllib.parse import unquote
 
@@ -14,9 +15,8 @@ from bot.chat.message import sendable
 _EVENT_ID = re.compile(r"\$[\x21-\x7e]{1,254}")
 _ROOM_ID = re.compile(r"![^\x00-\x20\x7f\ud800-\udfff]{1,254}")
 _USER_ID = re.compile(r"@[^\x00-\x20\x7f:\ud800-\udfff]{0,250}:[A-Za-z0-9.\-:\[\]]{1,250}")
-_PILL = re.compile(
-    r"""<a\s[^>]*?href=["']https://matrix\.to/#/([^"'?]{1,400})[^"']*["'][^>]*>([^<]{1,255})</a>"""
-)
+_PILL = re.compile(r"""href=["']https://matrix\.to/#/([^"'?]{1,400})""")
+_LONGEST_TAG = 1000  # so that reading a hostile message takes no longer than it is
 _LONGEST_ID = 255  # bytes (C-S API, "Identifier grammar")
 _MOST_PILLS = 20
 
@@ -111,11 +111,18 @@ def _pills(formatted: object) -> tuple[tuple[str, str], ...]:
     """People mentioned in a formatted body: the name shown, and whose it is."""
     if not isinstance(formatted, str):
         return ()
-    found = []
-    for match in _PILL.finditer(sendable(formatted)):
-        user_id = _identifier(unquote(html.unescape(match[1])), _USER_ID)
+    found: list[tuple[str, str]] = []
+    pieces = sendable(formatted).split("<")
+    for piece, following in pairwise(pieces):
+        tag, _, shown = piece.partition(">")
+        if tag[:1] != "a" or not tag[1:2].isspace() or len(tag) > _LONGEST_TAG:
+            continue
+        link = _PILL.search(tag)
+        if link is None or not 0 < len(shown) <= _LONGEST_ID or not following.startswith("/a>"):
+            continue
+        user_id = _identifier(unquote(html.unescape(link[1])), _USER_ID)
         if user_id is not None:
-            found.append((html.unescape(match[2]), user_id))
+            found.append((html.unescape(shown), user_id))
         if len(found) == _MOST_PILLS:
             break
     return tuple(found)

@@ -65,6 +65,7 @@ NOTHING: Mapping[str, str] = {
 # What rings: news that somebody else made; invitations to rooms ring by themselves.
 _LOUD_TO_REQUESTER = frozenset({"unstaffed", "accepted", "no-room", "still-with", "cancelled"})
 _LOUD_TO_PERSON = frozenset({"no-room", "still-yours", "cancelled"})
+_GAP = verbatim(" ")  # an empty line, so that what a person wrote stands apart from what to do next
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,9 @@ class Reader:
         return self.roster.service_name(consult.service, self.t.language)
 
     def room(self, record: Record) -> Rich:
-        return (
-            room_link(record.room_id, record.id, via=[self.server]) if record.room_id else verbatim(record.id)
-        )
+        if not record.room_id:
+            return verbatim(record.id)
+        return room_link(record.room_id, self.t("open the room").plain, via=[self.server])
 
     def say(self, template: str, record: Record, **more: object) -> Rich:
         """A sentence about a consult; the template may use its id, service, people, room and the prefix."""
@@ -127,10 +128,10 @@ def page(reader: Reader, record: Record, question: str | None) -> Message:
             verbatim(question)
             if question is not None
             else say("This chat is not encrypted: the question is shown only in the room.", record),
-            say(
-                "✅ accept · ❌ decline, or type `{p}accept {id}` or `{p}decline {id}` with a reason.", record
-            ),
-            say("After {span} without an answer I ask the next one.", record),
+            _GAP,
+            say("✅ or `{p}accept {id}`: you take it", record),
+            say("❌ or `{p}decline {id} …`: you cannot", record),
+            say("After {span} I ask the next one.", record),
         ]
     )
     buttons = {"✅": f"accept {record.id}", "❌": f"decline {record.id}"}
@@ -193,7 +194,7 @@ def _requester_line(reader: Reader, record: Record, what: str, who: str | None) 
         case "still-with":
             return reader.say("**{id}** stays with {who}.", record, who=name)
         case "accepted" if consult.room is Room.READY:
-            return reader.say("**{id}**: **{who} has accepted** and joins you in {room}", record, who=name)
+            return reader.say("**{id}**: **{who} has accepted** and joins you: {room}", record, who=name)
         case "accepted" if consult.room is Room.MAKING:
             return reader.say(
                 "**{id}**: **{who} has accepted.** I am making a room for you.", record, who=name
@@ -264,7 +265,7 @@ def to_person(
     name, consult = reader.who(who), record.consult
     match what:
         case "accepted" if consult.room is Room.READY:
-            body = reader.say("You have **{id}** now ({service}, from {requester}). The room: {room}", record)
+            body = reader.say("You have **{id}** now ({service}, from {requester}): {room}", record)
         case "accepted" if consult.room is Room.MAKING:
             body = reader.say(
                 "You have **{id}** now ({service}, from {requester}). I am making a room.", record
@@ -357,7 +358,9 @@ def question(reader: Reader, record: Record, text: str) -> Message:
             reader.say("**{urgency}** · {service} · consult **{id}**", record),
             reader.say("{requester} asks {consultant}:", record),
             verbatim(text),
-            reader.say("To answer: `{p}answer …`; to pass it on: `{p}handoff @colleague`", record),
+            _GAP,
+            reader.say("To answer: `{p}answer …`", record),
+            reader.say("To pass it on: `{p}handoff @colleague`", record),
         ]
     )
     mentions = (record.consult.consultant,) if record.consult.consultant else ()
@@ -367,7 +370,8 @@ def question(reader: Reader, record: Record, text: str) -> Message:
 def answer(reader: Reader, record: Record, text: str | None) -> Message:
     """The answer, and the request to read it back; without its text where it must not stand."""
     parts = [reader.say("**{id}: the answer of {consultant}**", record)]
-    parts.append(verbatim(text) if text is not None else reader.say("You find it in {room}", record))
+    parts.append(verbatim(text) if text is not None else reader.say("You find it here: {room}", record))
+    parts.append(_GAP)
     parts.append(reader.say("{requester}: please say in your own words what you will do:", record))
     parts.append(reader.say("`{p}close {id} …`, or tap ✅ if it is clear.", record))
     return _state(

@@ -117,9 +117,12 @@ class Engine:
         return await self._handle() is not None
 
     async def _handle_and_look(self) -> bool:
-        """Handle an entry; False if no other was waiting (whoever adds one wakes us)."""
+        """Handle an entry; False if no other was waiting (whoever adds one wakes us).
+
+        Beside other workers one may have come meanwhile that had to wait for this one, in its lane.
+        """
         entry = await self._handle()
-        return entry is not None and entry.more
+        return entry is not None and (entry.more or not self._database.is_sqlite)
 
     async def _handle(self) -> InboxEntry | None:
         entry: InboxEntry | None = None

@@ -61,6 +61,7 @@ class BotAccount:
         self._sync: SyncLoop | None = None
         self._sender: Sender | None = None
         self._lock_file: int | None = None
+        self._draining = False
         self._box = store.SecretBox(database, name)
 
     async def run(self) -> None:
@@ -92,11 +93,14 @@ class BotAccount:
             if self.stopped is not None:
                 log.error(self.stopped, extra={"bot": self.name})
                 return
+            if self._draining:
+                return
             attempts += 1
             await asyncio.sleep(backoff(attempts, first=0.5, most=30).total_seconds())
 
     async def drain(self, seconds: float) -> None:
-        """Let messages being sent come to their end."""
+        """Let messages being sent come to their end, and start nothing again."""
+        self._draining = True
         if self._sender is not None:
             await self._sender.drain(seconds)
 

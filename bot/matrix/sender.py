@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -33,7 +34,9 @@ WITHHELD_TOPIC = "matrix.withheld"
 _LANES_AT_ONCE = 16
 _UNKNOWN_ROOM_ATTEMPTS = 12
 _HALF_MADE_ATTEMPTS = 4
+_JOIN_ATTEMPTS = 7
 _SEND_SECONDS = 60.0
+_UNWRITABLE_SECONDS = 2.0
 _CLIENT = "/_matrix/client/v3"
 # Homeservers forget transaction ids: Synapse after 24 hours. Half of that leaves room for a slow day.
 _TRUST_TRANSACTION_IDS = timedelta(hours=12)
@@ -71,6 +74,7 @@ class Sender:
         self._poll = poll
         self._stop: TokenRevoked | None = None
         self._draining = False
+        self._ended = asyncio.Event()
         self._looks = 0  # how often the outbox was looked at
 
     async def run(self) -> None:
@@ -81,28 +85,30 @@ class Sender:
                 if self._stop is not None:
                     raise self._stop
                 await self._database.wakeups.wait(f"outbox {self._bot}", pause)
+            await asyncio.gather(*self._lanes.values(), return_exceptions=True)
         finally:
             for task in self._lanes.values():
                 task.cancel()
             await asyncio.gather(*self._lanes.values(), return_exceptions=True)
+            self._ended.set()
 
     async def drain(self, seconds: float) -> None:
         """Start nothing new and let what is being sent come to its end, for at most `seconds`."""
         self._draining = True
         self._wake()
-        if self._lanes:
-            await asyncio.wait(list(self._lanes.values()), timeout=seconds)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._ended.wait(), seconds)
 
     def _wake(self) -> None:
         self._database.wakeups.event(f"outbox {self._bot}").set()
 
     async def _start_lanes(self) -> float:
         """Start sending what is due, one row in each lane; returns the seconds to wait if nobody wakes us."""
+        self._looks += 1
         free = _LANES_AT_ONCE - len(self._lanes)
         if free <= 0:
             return self._poll
         try:
-            self._looks += 1
             async with self._database.read() as tx:
                 due = await outbox.due(tx, outbox.MATRIX, self._bot, busy=self._lanes, limit=free)
                 ready = [await self._prepared(tx, row) for row in due.rows]
@@ -113,6 +119,8 @@ class Sender:
             task = asyncio.create_task(self._attempt(row, prepared))
             self._lanes[row.lane] = task
             task.add_done_callback(partial(self._lane_done, row.lane, self._looks))
+        if len(due.rows) == free:
+            self._looks += 1  # there may be more: whichever lane is done next looks
         if due.next_at is None:
             return self._poll
         return min(self._poll, max(0.01, (due.next_at - self._database.clock.now()).total_seconds()))
@@ -153,7 +161,9 @@ class Sender:
         except Undeliverable as error:
             await self._give_up(row, str(error))
         except MatrixError as error:
-            if error.transient:
+            # Another server sends its invitation out before it knows of it itself.
+            early = row.op == "join" and error.errcode == "M_FORBIDDEN" and row.attempts < _JOIN_ATTEMPTS
+            if error.transient or early:
                 pause = (
                     timedelta(seconds=error.retry_after)
                     if error.retry_after
@@ -172,8 +182,12 @@ class Sender:
         return empty
 
     async def _wait(self, row: OutboxRow, pause: timedelta, reason: str) -> None:
-        async with self._database.begin() as tx:
-            await outbox.retry_at(tx, row.id, tx.now + pause, reason)
+        try:
+            async with self._database.begin() as tx:
+                await outbox.retry_at(tx, row.id, tx.now + pause, reason)
+        except DatabaseTrouble as error:  # a full disk can be read from: the row is still due
+            log.error("outbox unavailable", extra={"error": type(error).__name__})
+            await asyncio.sleep(_UNWRITABLE_SECONDS)
 
     async def _give_up(self, row: OutboxRow, reason: str) -> None:
         metrics.messages.labels(self._bot, "out", "failed").inc()
@@ -447,6 +461,14 @@ class Sender:
                     "POST", f"{_CLIENT}/rooms/{quoted(room_id)}/invite", json={"user_id": user_id}
                 )
 
+    async def _keep_member(self, room_id: str, user_id: str, op: str) -> None:
+        """Note an invitation or a removal at once: who may read the next message hangs on it."""
+        async with self._database.begin() as tx:
+            membership = "invite" if op == "invite" else "leave"
+            await store.keep_members(tx, self._bot, room_id, {user_id: membership})
+        if op == "kick":
+            self._crypto.forget_outbound(room_id)
+
     async def _act(self, row: OutboxRow, room_id: str) -> None:
         """Membership, state and redactions: asking for what is already so counts as done."""
         body, room = row.body, quoted(room_id)
@@ -456,6 +478,8 @@ class Sender:
                 await self._http.request("POST", f"{_CLIENT}/join/{room}", json={}, query=query, timeout=45.0)
             elif row.op in ("leave", "invite", "kick"):
                 await self._http.request("POST", f"{_CLIENT}/rooms/{room}/{row.op}", json=dict(body))
+                if row.op != "leave":
+                    await self._keep_member(room_id, str(body["user_id"]), row.op)
             elif row.op == "state":
                 path = (
                     f"{_CLIENT}/rooms/{room}/state/{quoted(body['type'])}/{quoted(body.get('state_key', ''))}"

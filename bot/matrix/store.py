@@ -329,13 +329,14 @@ async def rename_room(tx: Tx, bot: str, old: str, new: str) -> None:
 
 
 async def named_room(tx: Tx, bot: str, name: str) -> str | None:
-    """The room behind a name, or the id itself if it is one; for a direct chat only while it is usable."""
+    """The room behind a name, or the id itself if it is one; only while what is sent there can arrive."""
     if name.startswith("!"):
         return name
     query = select(room_names.c.room_id).where(room_names.c.bot == bot, room_names.c.name == name)
     room_id: str | None = (await tx.conn.execute(query)).scalar()
     if not name.startswith("dm:"):
-        return room_id
+        known = None if room_id is None else await room(tx, bot, room_id)
+        return None if known is None or known.membership == "leave" else room_id
     if room_id is not None and await _usable_direct(tx, bot, room_id, name[3:]):
         return room_id
     return await _find_direct(tx, bot, name[3:])
@@ -359,7 +360,9 @@ async def _usable_direct(tx: Tx, bot: str, room_id: str, user_id: str) -> bool:
 
 
 async def _find_direct(tx: Tx, bot: str, user_id: str) -> str | None:
-    query = _direct_query(bot, user_id).order_by(room_members.c.membership.desc(), rooms.c.room_id).limit(1)
+    """A chat that somebody else made: the person must be in it, else anybody could lead messages astray."""
+    query = _direct_query(bot, user_id).where(room_members.c.membership == "join")
+    query = query.order_by(rooms.c.room_id).limit(1)
     found: str | None = (await tx.conn.execute(query)).scalar()
     return found
 

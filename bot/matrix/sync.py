@@ -34,6 +34,7 @@ _PAGES = 30
 # How many syncs of mere messages go by before a room's place is written again: backfill starts from
 # there, and what it brings twice is recognised.
 _SAVE_AFTER = 20
+_DEEPEST = 60
 
 
 def _filter(timeline_limit: int) -> str:
@@ -70,6 +71,7 @@ class Batch:
         self.echoes: list[tuple[str, str, str]] = []  # outbox id, event id, room id
         self.unread: list[tuple[str, str, Mapping[str, Any]]] = []
         self.strangers: list[str] = []  # rooms whose members may have changed unseen
+        self.moved: list[RoomRow] = []  # rooms that may have become another's successor, or got one
         self.successors: list[tuple[str, str]] = []
         self.refused: list[str] = []
 
@@ -152,7 +154,8 @@ class SyncLoop:
             if since is None or received.sessions or self._waiting or not self._batch.can_wait:
                 async with self._database.begin() as tx:
                     await self._write(tx, self._batch, next_batch)
-                    await self._try_waiting(tx, received.sessions)
+                    settled = await self._try_waiting(tx, received.sessions)
+                self._forget_waiting(settled)
                 self._wanted_keys += self._batch.unread
                 self._batch, self._kept = Batch(), next_batch
         except BaseException:
@@ -179,9 +182,10 @@ class SyncLoop:
             outcome = await self._crypto.after_sync()
             if outcome.readable or outcome.identity_changes:
                 async with self._database.begin() as tx:
-                    await self._try_waiting(tx, outcome.readable)
+                    settled = await self._try_waiting(tx, outcome.readable)
                     for change in outcome.identity_changes:
                         await tell_identity_change(tx, self._bot, change)
+                self._forget_waiting(settled)
             wanted, self._wanted_keys = self._wanted_keys, []
             for room_id, _session_id, event in wanted:
                 await self._crypto.request_room_key(room_id, event)
@@ -206,12 +210,17 @@ class SyncLoop:
         for room_id, data in joined.items():
             row = known.setdefault(room_id, RoomRow(self._bot, room_id))
             await self._read_joined(batch, row, as_mapping(data), first=first)
+        for row in batch.moved:
+            self._note_successor(batch, known.get(row.shape.replaces or ""), row)
+            self._note_successor(batch, row, known.get(row.shape.replaced_by or ""))
+        batch.moved.clear()
         for room_id, data in invited.items():
             self._read_invite(batch, known.setdefault(room_id, RoomRow(self._bot, room_id)), as_mapping(data))
         for room_id in left:
             row = known.setdefault(room_id, RoomRow(self._bot, room_id))
             row.membership, row.last_event = "leave", None
             batch.rows[room_id] = row
+            batch.strangers.append(room_id)
             batch.can_wait = False
             self._crypto.forget_outbound(room_id)
 
@@ -225,7 +234,8 @@ class SyncLoop:
             batch_token = timeline.get("prev_batch")
             if not first and isinstance(batch_token, str) and not (newcomer and self._our_arrival(events)):
                 events = await self._backfill(row.room_id, batch_token, row.last_event) + events
-        if newcomer or limited or any(event.get("sender") != self._user_id for event in events):
+        others = any(event.get("sender") != self._user_id or "state_key" in event for event in events)
+        if newcomer or limited or others:
             batch.can_wait = False
         row.membership = "join"
         summary = as_mapping(data.get("summary"))
@@ -250,14 +260,19 @@ class SyncLoop:
                 row.last_event = event["event_id"]
             if not first and index >= start:
                 self._take(batch, row, event)
-        if newcomer and row.shape.replaces is not None:
-            batch.successors.append((row.shape.replaces, row.room_id))
-        if row.shape.replaced_by is not None and any(
-            event.get("type") == "m.room.tombstone" for event in events
-        ):
-            batch.outgoing.append(
-                Outgoing(self._bot, row.shape.replaced_by, "join", {"via": self._via(events)})
-            )
+        via, successor = self._via(events), row.shape.replaced_by or ""
+        if newcomer or via:
+            batch.moved.append(row)
+        if via and successor.startswith("!") and _storable(successor):
+            batch.outgoing.append(Outgoing(self._bot, successor, "join", {"via": via}))
+
+    @staticmethod
+    def _note_successor(batch: Batch, old: RoomRow | None, new: RoomRow | None) -> None:
+        """Let one room take another's names if both say so: anybody can claim to succeed a room."""
+        if old is None or new is None or new.membership != "join":
+            return
+        if old.shape.replaced_by == new.room_id and new.shape.replaces == old.room_id:
+            batch.successors.append((old.room_id, new.room_id))
 
     def _our_arrival(self, events: list[dict[str, Any]]) -> int:
         """Where our own story in a room begins: after our invitation or joining; 0 if neither is here."""
@@ -266,14 +281,15 @@ class SyncLoop:
                 return index + 1
         return 0
 
-    @staticmethod
-    def _via(events: list[dict[str, Any]]) -> list[str]:
+    def _via(self, events: list[dict[str, Any]]) -> list[str]:
+        """The servers of those who ended a room; only people whom we may talk to lead us into another."""
         senders = [str(event.get("sender")) for event in events if event.get("type") == "m.room.tombstone"]
-        return [sender.partition(":")[2] for sender in senders]
+        return [server for sender in senders if (server := sender.partition(":")[2]) in self._servers]
 
     async def _backfill(self, room_id: str, start: str, last_event: str | None) -> list[dict[str, Any]]:
         """Fetch what a limited timeline left out: back to the last event seen, or to our joining."""
         collected: list[dict[str, Any]] = []
+        oldest = (self._database.clock.now() - inbox.KEEP_HANDLED / 2).timestamp() * 1000
         for _ in range(_PAGES):
             page = await self._http.request(
                 "GET",
@@ -283,7 +299,9 @@ class SyncLoop:
             for event in _events(page.get("chunk")):
                 if event.get("event_id") == last_event:
                     return collected[::-1]
-                collected.append(event)
+                # What was said longer ago than the inbox remembers could not be recognised as handled.
+                if "state_key" in event or as_int(event.get("origin_server_ts"), 0) > oldest:
+                    collected.append(event)
                 if last_event is None and self._our_arrival([event]):
                     return collected[::-1]
             end = page.get("end")
@@ -311,26 +329,28 @@ class SyncLoop:
         """Accept an invitation from a hospital that the policy allows; decline any other."""
         if row.membership == "invite":
             return
-        inviter = ""
-        for event in _events(data.get("invite_state")):
-            if event.get("type") == "m.room.member" and event.get("state_key") == self._user_id:
-                inviter = str(event.get("sender", ""))
+        inviters = [
+            str(event.get("sender", ""))
+            for event in _events(data.get("invite_state"))
+            if event.get("type") == "m.room.member" and event.get("state_key") == self._user_id
+        ]
         row.membership = "invite"
         batch.can_wait = False
         batch.rows[row.room_id] = row
-        server = inviter.partition(":")[2]
-        if server in self._servers:
-            batch.outgoing.append(Outgoing(self._bot, row.room_id, "join", {"via": [server]}))
+        # The inviting server writes this state; an event forged beside the real one must gain nothing.
+        servers = {inviter.partition(":")[2] for inviter in inviters}
+        if servers and servers <= self._servers:
+            batch.outgoing.append(Outgoing(self._bot, row.room_id, "join", {"via": sorted(servers)}))
         else:
             batch.outgoing.append(Outgoing(self._bot, row.room_id, "leave", {}))
-            batch.refused.append(server[:255])
+            batch.refused.append(", ".join(sorted(servers - self._servers))[:255])
 
     def _take(self, batch: Batch, row: RoomRow, event: dict[str, Any]) -> None:
         """Sort one timeline event: an echo of ours, something to handle, or not readable yet."""
         event_id, sender = event.get("event_id"), event.get("sender")
         if not isinstance(event_id, str) or not isinstance(sender, str):
             return
-        if not (_storable(event_id) and _storable(sender) and _storable(row.room_id)):
+        if not (_storable(event_id) and _storable(sender) and _storable(row.room_id) and _shallow(event)):
             return
         encrypted = event.get("type") == "m.room.encrypted" and event.get("state_key") is None
         if encrypted:
@@ -338,7 +358,7 @@ class SyncLoop:
             if isinstance(result, Undecryptable):
                 if sender == self._user_id:
                     return
-                if result.reason == "no_key":
+                if result.reason == "no_key" and _storable(result.session_id):
                     batch.unread.append((row.room_id, result.session_id, event))
                 else:
                     log.warning(
@@ -347,6 +367,8 @@ class SyncLoop:
                     metrics.messages.labels(self._bot, "in", "refused").inc()
                 return
             event = dict(result.event)
+            if not _shallow(event):
+                return
         if sender == self._user_id:
             out = as_mapping(as_mapping(event.get("content")).get("org.curbside")).get("out")
             if isinstance(out, str) and len(out) == 26:
@@ -387,8 +409,11 @@ class SyncLoop:
             self._waiting.setdefault(str(raw["event_id"]), item)
         await store.keep_sync_token(tx, self._bot, next_batch)
 
-    async def _try_waiting(self, tx: Tx, sessions: Collection[tuple[str, str]]) -> None:
-        """Read events whose key has come; hand over as unreadable those that waited too long."""
+    async def _try_waiting(self, tx: Tx, sessions: Collection[tuple[str, str]]) -> list[str]:
+        """Read events whose key has come; hand over as unreadable those that waited too long.
+
+        Returns the ids of both, to be forgotten when this has been committed.
+        """
         settled: list[str] = []
         for event_id, item in list(self._waiting.items()):
             overdue = tx.now >= item.give_up_at
@@ -402,12 +427,16 @@ class SyncLoop:
                 metrics.messages.labels(self._bot, "in", "unreadable").inc()
             else:
                 entry = self._incoming(item.room_id, result.event, encrypted=True, decrypted=True)
-            await inbox.put(tx, entry)
+            if isinstance(result, Undecryptable) or _shallow(result.event):
+                await inbox.put(tx, entry)
             settled.append(event_id)
         if settled:
             await store.drop_unread(tx, settled)
-            for event_id in settled:
-                self._waiting.pop(event_id, None)
+        return settled
+
+    def _forget_waiting(self, settled: Collection[str]) -> None:
+        for event_id in settled:
+            self._waiting.pop(event_id, None)
 
 
 async def tell_identity_change(tx: Tx, bot: str, change: IdentityChange) -> None:
@@ -415,6 +444,15 @@ async def tell_identity_change(tx: Tx, bot: str, change: IdentityChange) -> None
     source = f"{change.user_id} {change.now}"[:255]
     payload = {"user_id": change.user_id}
     await inbox.put(tx, Incoming(bot, IDENTITY_TOPIC, source, f"identity {change.user_id}"[:320], payload))
+
+
+def _shallow(value: Any, levels: int = _DEEPEST) -> bool:
+    """Whether an event is nested no deeper than any reader and writer of JSON can go."""
+    if isinstance(value, Mapping):
+        return levels > 0 and all(_shallow(item, levels - 1) for item in value.values())
+    if isinstance(value, list):
+        return levels > 0 and all(_shallow(item, levels - 1) for item in value)
+    return True
 
 
 def _storable(name: str) -> bool:

@@ -32,7 +32,7 @@ async def test_kills_on_sqlite_in_encrypted_rooms(homeserver: Homeserver, tmp_pa
 async def test_kills_on_postgresql_in_plain_rooms(
     homeserver: Homeserver, postgres: Postgres, tmp_path: Path
 ) -> None:
-    plan = Plan(commands=50, kills=14, encrypted=False, seed=12, database=await postgres.create_database())
+    plan = Plan(commands=50, kills=13, encrypted=False, seed=12, database=await postgres.create_database())
     _assert_sound(await Chaos(homeserver, tmp_path, plan).run(), plan)
 
 

@@ -40,7 +40,9 @@ class Hospital:
 
     def on_call(self, service: str, *people: JsClient) -> None:
         chain = json.dumps([person.user_id for person in people])
-        self.running.write_roster(f'[services.{service}]\nname = "{service.capitalize()}"\non_call = {chain}\n')
+        self.running.write_roster(
+            f'[services.{service}]\nname = "{service.capitalize()}"\non_call = {chain}\n'
+        )
 
 
 async def new_client(stack: AsyncExitStack, homeserver: Homeserver, name: str, **options: Any) -> JsClient:
@@ -81,7 +83,11 @@ def ours(event: JsEvent) -> dict[str, Any]:
 
 
 def is_ours(event: JsEvent, kind: str, state: str | None, consult: str | None) -> bool:
-    if event["event"] != "timeline" or event["type"] != "m.room.message" or "m.new_content" in event["content"]:
+    if (
+        event["event"] != "timeline"
+        or event["type"] != "m.room.message"
+        or "m.new_content" in event["content"]
+    ):
         return False
     told = ours(event)
     return (
@@ -96,7 +102,9 @@ async def told(
     """The first message of a bot of this kind, state and consult; it must be beyond suspicion."""
     try:
         event = await client.wait_for(
-            lambda one: is_ours(one, kind, state, consult) and room in (None, one["room_id"]), PATIENCE_S, after
+            lambda one: is_ours(one, kind, state, consult) and room in (None, one["room_id"]),
+            PATIENCE_S,
+            after,
         )
     except JsClientTimeout:
         refused = [one for one in client.events if one.get("decryption_failure_code")]
@@ -108,12 +116,26 @@ async def told(
 async def chat_with(client: JsClient, bot: str) -> str:
     room = await client.create_dm(bot)
     await client.wait_for(
-        lambda event: event.get("type") == "m.room.member"
-        and event["state_key"] == bot
-        and event["content"].get("membership") == "join",
+        lambda event: (
+            event.get("type") == "m.room.member"
+            and event["state_key"] == bot
+            and event["content"].get("membership") == "join"
+        ),
         PATIENCE_S,
     )
     return room
+
+
+async def acquainted(bot: str, *people: JsClient) -> None:
+    """Let everybody's client learn who the bot is, as on the day when the hospital introduces it.
+
+    js-sdk 43 gives an event up for good when it comes before the answer to its first question for the
+    sender's keys (rust-crypto.ts, UnknownSenderDevice): so it does with any sender's first message.
+    """
+    for person in people:
+        chat = await chat_with(person, bot)
+        await person.send(chat, "!ping hello")
+        await person.wait_for_message(chat, bot, "pong hello", PATIENCE_S)
 
 
 def nothing_suspicious(*clients: JsClient) -> None:
@@ -143,6 +165,7 @@ async def test_a_whole_consult_between_hospitals(
 ) -> None:
     here, there = hospitals if north_asks else hospitals[::-1]
     asker, consultant = here.clinician, there.clinician
+    await acquainted(here.bot, consultant)
     here.on_call("cardiology", consultant)
     chat = await chat_with(asker, here.bot)
     question = f"new AF, rate 140, BP 95/60 ({secrets.token_hex(4)}): cardiovert?"
@@ -163,7 +186,9 @@ async def test_a_whole_consult_between_hospitals(
     for person in (asker, consultant):
         assert await person.is_encrypted(room)
         assert set(await person.members(room)) == {here.bot, asker.user_id, consultant.user_id}
-    names = [event for event in asker.events if event.get("type") == "m.room.name" and event["room_id"] == room]
+    names = [
+        event for event in asker.events if event.get("type") == "m.room.name" and event["room_id"] == room
+    ]
     assert [event["content"]["name"] for event in names] == [f"Consult {consult} · Cardiology"]
     assert not [event for event in asker.events if event.get("type") == "m.room.topic"]
 
@@ -194,6 +219,7 @@ async def test_a_whole_consult_between_hospitals(
 async def test_declined_taken_by_the_next_and_closed_by_typing(hospitals: tuple[Hospital, Hospital]) -> None:
     north, south = hospitals
     asker, first, second = north.clinician, south.clinician, south.moderator
+    await acquainted(north.bot, first, second)
     north.on_call("neurology", first, second)
     chat = await chat_with(asker, north.bot)
     root = await asker.send(chat, "!consult neurology stat left hemiparesis for 40 minutes: lysis?")
@@ -226,11 +252,10 @@ async def test_declined_taken_by_the_next_and_closed_by_typing(hospitals: tuple[
 
 async def test_a_client_nobody_vouches_for_is_told_so(hospitals: tuple[Hospital, Hospital]) -> None:
     north, south = hospitals
+    await acquainted(north.bot, south.clinician)
     north.on_call("dermatology", south.clinician)
     async with AsyncExitStack() as stack:
-        unsigned = await new_client(
-            stack, north.homeserver, "unsigned", isolation="all", cross_sign=False
-        )
+        unsigned = await new_client(stack, north.homeserver, "unsigned", isolation="all", cross_sign=False)
         chat = await chat_with(unsigned, north.bot)
         await unsigned.send(chat, "!consult dermatology urgent blistering rash: biopsy?")
         refused = await unsigned.wait_for_undecryptable(chat, north.bot, PATIENCE_S)
@@ -239,8 +264,7 @@ async def test_a_client_nobody_vouches_for_is_told_so(hospitals: tuple[Hospital,
         assert (notice["room_id"], notice["encrypted"]) == (chat, False)
         assert "not verified" in notice["content"]["body"] and unsigned.device_id in notice["content"]["body"]
         report = await north.moderator.wait_for(
-            lambda one: is_ours(one, "withheld", None, None)
-            and unsigned.device_id in one["content"]["body"],
+            lambda one: is_ours(one, "withheld", None, None) and unsigned.device_id in one["content"]["body"],
             PATIENCE_S,
         )
         assert report["shield"] == NO_WARNING

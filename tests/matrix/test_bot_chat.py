@@ -10,9 +10,7 @@ from tests.support.people import Stage, open_stage, ours, thread_of
 
 
 @pytest.fixture(scope="module")
-async def stage(
-    homeserver: Homeserver, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Stage]:
+async def stage(homeserver: Homeserver, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     async with open_stage(homeserver, tmp_path_factory.mktemp("chat")) as stage:
         yield stage
 

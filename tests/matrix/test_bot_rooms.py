@@ -16,9 +16,7 @@ SEND = "/_matrix/client/v3/rooms/{room}/send/{kind}/{txn}"
 
 
 @pytest.fixture(scope="module")
-async def stage(
-    homeserver: Homeserver, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Stage]:
+async def stage(homeserver: Homeserver, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     async with open_stage(homeserver, tmp_path_factory.mktemp("rooms")) as stage:
         yield stage
 
@@ -158,14 +156,20 @@ GARBAGE: list[tuple[str, Any]] = [
     ("m.room.message", {"msgtype": "m.text", "body": "", "m.relates_to": "x"}),
     ("m.room.message", {"msgtype": "m.text", "body": "hm", "m.relates_to": {"m.in_reply_to": []}}),
     ("m.room.message", {"msgtype": "m.text", "body": "hm", "m.mentions": [[[[]]]], "org.curbside": 3}),
-    ("m.room.message", {"msgtype": "m.text", "body": "x", "m.new_content": [], "m.relates_to": {"rel_type": 1}}),
+    (
+        "m.room.message",
+        {"msgtype": "m.text", "body": "x", "m.new_content": [], "m.relates_to": {"rel_type": 1}},
+    ),
     ("m.reaction", {}),
     ("m.reaction", {"m.relates_to": {"rel_type": "m.annotation", "event_id": 5, "key": {}}}),
     ("m.reaction", {"m.relates_to": {"rel_type": "m.annotation", "event_id": "$nowhere", "key": "👍" * 500}}),
     ("m.room.encrypted", {}),
     ("m.room.encrypted", {"algorithm": 1, "ciphertext": {}}),
     ("m.room.encrypted", {"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "?", "session_id": "x" * 400}),
-    ("m.room.encrypted", {"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "AAAA", "session_id": "s", "sender_key": "k"}),
+    (
+        "m.room.encrypted",
+        {"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "AAAA", "session_id": "s", "sender_key": "k"},
+    ),
     ("com.example.strange", {"deep": {"deeper": {"deepest": [None] * 50}}}),
     ("m.poll.start", {"m.poll": {"question": 1}}),
     ("m.room.redaction", {"redacts": 4}),

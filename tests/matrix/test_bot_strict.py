@@ -9,9 +9,7 @@ from tests.support.people import PATIENCE_S, Stage, open_stage, ours
 
 
 @pytest.fixture(scope="module")
-async def stage(
-    homeserver: Homeserver, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Stage]:
+async def stage(homeserver: Homeserver, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     """The trust policy that a hospital starts with, and five commands a minute."""
     async with open_stage(
         homeserver,

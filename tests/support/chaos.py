@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from bot.dev.clinician import Clinician
 from bot.dev.synapse import Homeserver, register_user
@@ -96,7 +97,7 @@ class Chaos:
     async def run(self) -> Tally:
         """Everything, until all is answered or time is up; returns what came of it."""
         began = time.monotonic()
-        prefix = f"chaos{self._random.randrange(10**8)}-"
+        prefix = f"chaos{uuid4().hex[:8]}-"
         database = f'database = "{self.plan.database}"' if self.plan.database else ""
         await self.running.prepare(prefix=prefix, settings=database)
         name = f"{prefix}asker"
@@ -148,7 +149,7 @@ class Chaos:
         try:
             if place is None:
                 usual = self._tally.ready[0]
-                await asyncio.sleep(self._random.uniform(0.05, 1.8) * usual)  # a kill at any moment
+                await asyncio.sleep(self._random.uniform(0.05, 1.3) * usual)  # a kill at any moment
             else:
                 await self._until_dead(process, asking)
                 if process.poll() is not None:

@@ -75,7 +75,7 @@ class Person:
             )
         except TimeoutError as error:
             raise AssertionError(
-                f"no {kind or 'message'} with {contains!r}; read instead: {self.bodies(after=after)} ({error})"
+                f"no {kind or 'message'} with {contains!r}; read: {self.bodies(after=after)} ({error})"
             ) from None
 
     async def asks(self, text: str, contains: str = "", *, room: str | None = None, **options: Any) -> Event:

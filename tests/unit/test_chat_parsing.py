@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+import time
 
 import pytest
 from hypothesis import given
@@ -236,3 +237,24 @@ def test_what_is_heard() -> None:
     assert heard.text == "vouch Ben\ufffd\ufffd"
     assert (heard.thread, heard.reply_to, heard.server) == ("$root", "$last", "north.example")
     assert heard.pills == (("Ben & Co", "@ben:south.example"),)
+
+
+@pytest.mark.parametrize(
+    "formatted",
+    [
+        "<a " * 20_000,
+        "<a " + ('href="https://matrix.to/#/' + "a" * 400 + '"') * 140,
+        "<a href=" + "'" * 60_000,
+    ],
+)
+def test_no_message_holds_up_its_reader(formatted: str) -> None:
+    event = {
+        "type": "m.room.message",
+        "event_id": "$event",
+        "sender": "@anna:north.example",
+        "content": {"msgtype": "m.text", "body": "x", "formatted_body": formatted},
+    }
+    began = time.monotonic()
+    heard = hear({"room_id": "!room:north.example", "event": event})
+    assert heard is not None and heard.pills == ()
+    assert time.monotonic() - began < 2

@@ -5,7 +5,8 @@ Source: client-server API, "Tracking the device list for a user".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -22,6 +23,7 @@ _USERS_PER_QUERY = 100
 _REMOTE_TIMEOUT_MS = 5000  # how long our homeserver may wait for the others
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=15), timedelta(minutes=10)
 _GONE_KEPT = 50
+_SECOND_LOOKS_S = (0.25, 0.5, 1.0)
 
 
 @dataclass
@@ -164,20 +166,40 @@ class DeviceBook:
             )
         )
         while chunk := list(islice(waiting, _USERS_PER_QUERY)):
-            before = {user_id: self._changes.get(user_id, 0) for user_id in chunk}
-            self._queries += 1
-            query = self._queries
-            body = {"device_keys": {user_id: [] for user_id in chunk}, "timeout": _REMOTE_TIMEOUT_MS}
-            answer = await self._own.http.request("POST", _QUERY, json=body)
-            failures = _mapping(answer, "failures")
-            for user_id in chunk:
-                if _server(user_id) in failures and user_id not in _mapping(answer, "device_keys"):
-                    self._pause(_server(user_id), now)
-                    continue
-                await self._take(user_id, answer, query)
-                if self._changes.get(user_id, 0) == before[user_id]:
-                    self._fresh.add(user_id)
-                self._pauses.pop(_server(user_id), None)
+            await self._ask(chunk, now)
+            for pause in _SECOND_LOOKS_S:
+                doubtful = [user_id for user_id in chunk if self._is_doubtful(user_id)]
+                if not doubtful:
+                    break
+                await asyncio.sleep(pause)
+                await self._ask(doubtful, now)
+
+    def _is_doubtful(self, user_id: str) -> bool:
+        """Whether the first answers about somebody of another homeserver may lack signatures.
+
+        Homeservers hear of devices and of cross-signing keys one after the other (server-server API,
+        m.device_list_update and m.signing_key_update): nobody is refused before a second look.
+        """
+        if _server(user_id) == _server(self._own.user_id):
+            return False
+        early = 0 < self._answered.get(user_id, 0) <= len(_SECOND_LOOKS_S)
+        return early and any(not self.verdict(device).send for device in self.devices(user_id))
+
+    async def _ask(self, users: Collection[str], now: datetime) -> None:
+        before = {user_id: self._changes.get(user_id, 0) for user_id in users}
+        self._queries += 1
+        query = self._queries
+        body = {"device_keys": {user_id: [] for user_id in users}, "timeout": _REMOTE_TIMEOUT_MS}
+        answer = await self._own.http.request("POST", _QUERY, json=body)
+        failures = _mapping(answer, "failures")
+        for user_id in users:
+            if _server(user_id) in failures and user_id not in _mapping(answer, "device_keys"):
+                self._pause(_server(user_id), now)
+                continue
+            await self._take(user_id, answer, query)
+            if self._changes.get(user_id, 0) == before[user_id]:
+                self._fresh.add(user_id)
+            self._pauses.pop(_server(user_id), None)
 
     def _pause(self, server: str, now: datetime) -> None:
         last = self._pauses.get(server)

@@ -97,7 +97,7 @@ function listen() {
     guarded(async (room, membership) => {
       const mine = room.getMember(settings.user_id)?.events.member;
       report("membership", { room_id: room.roomId, membership, sender: mine?.getSender() ?? null });
-      if (membership === "invite" && settings.auto_join) await client.joinRoom(room.roomId);
+      if (membership === "invite" && settings.auto_join) await acceptInvitation(room.roomId);
     }),
   );
   client.on(ClientEvent.Sync, (state) => {
@@ -105,6 +105,18 @@ function listen() {
     if (syncFailures === 1) report("sync_failing", {});
   });
   client.on(HttpApiEvent.SessionLoggedOut, () => report("logged_out", {}));
+}
+
+/** Joins; another homeserver sends its invitation out before it knows of it itself, so a refusal may pass. */
+async function acceptInvitation(roomId) {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await client.joinRoom(roomId);
+    } catch (error) {
+      if (attempt === 6 || error.errcode !== "M_FORBIDDEN") throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100 * 2 ** attempt));
+    }
+  }
 }
 
 /** Makes a new cross-signing identity and signs this device with it; replacing one asks for the password. */
