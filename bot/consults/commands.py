@@ -134,15 +134,25 @@ def _in_care(ctx: Context) -> Callable[[Consult], bool]:
 
 
 async def _the_one(ctx: Context, word: str, fits: Callable[[Consult], bool], rest: str = "") -> str | None:
-    """The consult that a command without an id means: that of this room or thread, or the only one."""
+    """The consult that a command without an id means: that of this room or thread, or the only one.
+
+    In the room of a consult it never means another one, whose people are not those who read along.
+    """
     found = [record for record in await store.open_for(ctx.tx, ctx.sender) if fits(record.consult)]
+    at = service.reader(ctx, ctx.t)
+    resident = await store.of_room(ctx.tx, ctx.room.room_id)
+    if resident is not None and resident not in [record.id for record in found]:
+        await ctx.reply(views.not_here(at, resident, word))
+        return None
+    thread = ctx.said.thread
     here = [
-        record for record in found if record.room_id == ctx.room.room_id or (record.thread == ctx.said.thread)
+        record
+        for record in found
+        if record.id == resident or (thread is not None and record.thread == thread)
     ]
     found = here or found
     if len(found) == 1:
         return found[0].id
-    at = service.reader(ctx, ctx.t)
     if found:
         await ctx.reply(views.choice(at, found, word, rest, ctx.sender))
     else:

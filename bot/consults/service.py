@@ -57,9 +57,7 @@ async def accept(ctx: Context, consult_id: str) -> None:
     record = await _load(ctx, consult_id)
     if record is None:
         return
-    service = ctx.house.part(RosterFile).current.services.get(record.consult.service)
-    on_now = () if service is None else (*service.on_call, *on_call(service, ctx.now))
-    event = model.Accept(ctx.sender, stands_in=is_moderator(ctx) or ctx.sender in on_now)
+    event = model.Accept(ctx.sender, stands_in=is_moderator(ctx) or ctx.sender in _on_now(ctx, record))
     if await _ask_for(ctx, record, event, "accept") is not None:
         waited = ctx.now - record.consult.opened_at
         metrics.acknowledge_seconds.labels(str(record.consult.urgency)).observe(waited.total_seconds())
@@ -152,10 +150,28 @@ def reader(desk: Desk, t: Translator) -> Reader:
 
 
 async def _load(ctx: Context, consult_id: str) -> Record | None:
+    """The consult, for those whom it concerns; to others who try ids it is as if there were none."""
     record = await store.load(ctx.tx, consult_id)
-    if record is None:
-        await ctx.reply(views.unknown(reader(ctx, ctx.t), consult_id))
-    return record
+    if record is not None and await _may_know(ctx, record):
+        return record
+    await ctx.reply(views.unknown(reader(ctx, ctx.t), consult_id))
+    return None
+
+
+async def _may_know(ctx: Context, record: Record) -> bool:
+    return (
+        is_moderator(ctx)
+        or ctx.room.room_id in (record.origin, record.room_id)
+        or ctx.sender in record.consult.chain
+        or ctx.sender in _on_now(ctx, record)
+        or await store.concerns(ctx.tx, record.id, ctx.sender)
+    )
+
+
+def _on_now(ctx: Context, record: Record) -> tuple[str, ...]:
+    """Who is on call for the consult's service at this moment."""
+    service = ctx.house.part(RosterFile).current.services.get(record.consult.service)
+    return () if service is None else (*service.on_call, *on_call(service, ctx.now))
 
 
 async def _ask_for(
@@ -333,4 +349,4 @@ class _Carrier:
     async def _private(self, room: str) -> bool:
         """Whether what is sent to a room is encrypted; a chat that is still to be made will be."""
         facts = await self.desk.house.rooms.facts(self.desk.tx, self.desk.bot, room)
-        return facts is None or facts.encrypted
+        return facts.encrypted if facts is not None else not room.startswith("!")

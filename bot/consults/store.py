@@ -30,7 +30,7 @@ consult_rows = Table(
     Column("origin", String(255), nullable=False),  # the room it was asked in
     Column("thread", String(255), nullable=False),  # the event it was asked with
     Column("room", String(12), nullable=False),
-    Column("room_id", String(255), nullable=True),
+    Column("room_id", String(255), nullable=True, index=True),
     Column("question", Sealed, nullable=False),
     Column("answer", Sealed, nullable=True),
     Column("read_back", Sealed, nullable=True),
@@ -166,6 +166,13 @@ async def open_for(tx: Tx, user_id: str) -> list[Record]:
         .order_by(consult_rows.c.opened_at, consult_rows.c.id)
     )
     return await _records(tx, (await tx.conn.execute(query)).all())
+
+
+async def of_room(tx: Tx, room_id: str) -> str | None:
+    """The consult whose room this is."""
+    query = select(consult_rows.c.id).where(consult_rows.c.room_id == room_id).limit(1)
+    found: str | None = (await tx.conn.execute(query)).scalar()
+    return found
 
 
 async def concerns(tx: Tx, consult_id: str, user_id: str) -> bool:

@@ -176,7 +176,7 @@ def _requester_line(reader: Reader, record: Record, what: str, who: str | None) 
     match what:
         case "asking":
             asking = reader.say(
-                "**{id}**: asking {who} ({service}, {urgency}), who has {span} to answer.", record, who=name
+                "**{id}**: asking {who} ({service}, {urgency}), who has {span} to accept.", record, who=name
             )
             if len(consult.asked) == 1:
                 return lines([asking, reader.say("To withdraw it: `{p}cancel {id}`", record)])
@@ -233,7 +233,7 @@ def _unstaffed_line(reader: Reader, record: Record) -> Rich:
         )
     else:
         then = reader.say("There is no moderator whom I could tell: **nobody else knows of it.**", record)
-    return lines([first, then, reader.say("If it cannot wait, please phone.", record)])
+    return lines([first, reader.say("If it cannot wait, please phone.", record), then])
 
 
 def _summary(reader: Reader, record: Record) -> Rich:
@@ -420,6 +420,18 @@ def unknown(reader: Reader, consult_id: str) -> Message:
 def nothing(reader: Reader, word: str) -> Message:
     """There is no consult with which this command could do anything."""
     return Message("error", reader.t(NOTHING[word]))
+
+
+def not_here(reader: Reader, consult_id: str, word: str) -> Message:
+    """A command without an id in the room of a consult to which it does not apply."""
+    text = reader.t(
+        "This is the room of **{id}**, and there is nothing to do with it. "
+        "If you mean another consult, name it: `{p}{word} C-…`",
+        id=consult_id,
+        p=reader.prefix,
+        word=word,
+    )
+    return Message("error", text, id=consult_id)
 
 
 def choice(reader: Reader, records: Sequence[Record], word: str, rest: str, user: str) -> Message:

@@ -7,6 +7,7 @@ connection is ours: SQLAlchemy's aiosqlite dialect drives it (`create_async_engi
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Sequence
 from types import TracebackType
@@ -72,6 +73,9 @@ class InlineConnection:
     """What SQLAlchemy expects of an aiosqlite connection."""
 
     def __init__(self, path: str) -> None:
+        if path and path != ":memory:":
+            # Whom people talk with stands in it unsealed; its journals get the same mode.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         # Autocommit of the driver is off: `bot.kernel.db` says BEGIN itself.
         self._connection: sqlite3.Connection | None = sqlite3.connect(path, isolation_level=None)
 

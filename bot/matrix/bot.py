@@ -7,6 +7,8 @@ import fcntl
 import logging
 import os
 import secrets
+import time
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -31,6 +33,7 @@ log = logging.getLogger(__name__)
 
 DEVICE_TOPIC = "matrix.new_device"
 _LEASE = timedelta(seconds=30)
+_WORKED_SECONDS = 120.0  # whoever worked for so long starts again at once
 
 
 class LeaseLost(Exception):
@@ -68,6 +71,7 @@ class BotAccount:
         """Work until cancelled; returns when this bot had to stop, with the reason in `stopped`."""
         attempts = 0
         while True:
+            began = time.monotonic()
             try:
                 await self._hold_device()
                 await self._work()
@@ -79,7 +83,8 @@ class BotAccount:
             except DeviceKeysLost as error:
                 if self._settings.bots[self.name].token_file is not None:
                     self.stopped = f"{error} Put a fresh access token into bots.{self.name}.token_file."
-                await self._box.save("login", {})
+                with suppress(*DatabaseTrouble):  # then it is found out once more
+                    await self._box.save("login", {})
             except CurbsideError as error:
                 self.stopped = str(error)
             except LeaseLost:
@@ -95,7 +100,7 @@ class BotAccount:
                 return
             if self._draining:
                 return
-            attempts += 1
+            attempts = 1 if time.monotonic() - began > _WORKED_SECONDS else attempts + 1
             await asyncio.sleep(backoff(attempts, first=0.5, most=30).total_seconds())
 
     async def drain(self, seconds: float) -> None:

@@ -75,6 +75,7 @@ def endpoint_class(path: str) -> str:
         "sendToDevice",
         "login",
         "join",
+        "invite",  # waits for the other hospital's homeserver, which may be away
         "members",
     ):
         if word in parts:

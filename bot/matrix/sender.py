@@ -395,6 +395,9 @@ class Sender:
                 "content": {"history_visibility": "invited"},
             }
         )
+        state.append(
+            {"type": "m.room.guest_access", "state_key": "", "content": {"guest_access": "forbidden"}}
+        )
         request: dict[str, Any] = {
             "preset": "private_chat",
             "visibility": "private",

@@ -272,7 +272,7 @@ def _consults() -> None:
         sa.Column("closed_at", sa.BigInteger, nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
-    for column in ("state", "requester", "consultant"):
+    for column in ("state", "requester", "consultant", "room_id"):
         op.create_index(f"ix_consults_{column}", "consults", [column])
     op.create_table(
         "consult_pages",

@@ -56,7 +56,9 @@ async def main() -> None:
             homeserver = group["bench"]
             async with start_curbside(homeserver, folder / "curbside") as running:
                 await register_user(homeserver, "filler", _PASSWORD)
-                client = await Clinician.start(homeserver.url, "filler", folder / "client", password=_PASSWORD)
+                client = await Clinician.start(
+                    homeserver.url, "filler", folder / "client", password=_PASSWORD
+                )
                 try:
                     await fill(client, running.user_id("curbside"), _ROOMS)
                 finally:

@@ -27,7 +27,7 @@ DM_REQ, DM_ANNA, DM_BEN, MODS = f"dm:{REQ}", f"dm:{ANNA}", f"dm:{BEN}", "room:mo
 async def test_a_consult_from_the_question_to_the_read_back(ward: Ward) -> None:
     await ward.asks()
     assert ward.texts(DM_REQ)[0].startswith(
-        f"{ward.consult_id}: asking Dr Anna Berg (Cardiology, URGENT), who has 10 minutes to answer."
+        f"{ward.consult_id}: asking Dr Anna Berg (Cardiology, URGENT), who has 10 minutes to accept."
     )
     page = ward.chat(DM_ANNA)[0][1]
     assert page["msgtype"] == "m.text"
@@ -333,6 +333,21 @@ async def test_free_text_is_never_taken_for_an_id(ward: Ward) -> None:
     assert await ward.state() == "completed"
 
 
+async def test_in_the_room_of_a_closed_consult_nothing_happens_to_another(ward: Ward) -> None:
+    await ward.asks()
+    await ward.taps(ANNA, "✅")
+    closed, room = ward.consult_id, ward.room
+    await ward.says(ANNA, "!answer rate control", room=room)
+    await ward.says(REQ, f"!close {closed} rate control first")
+    await ward.asks()
+    assert "✅" in ward.last(DM_ANNA) and closed not in ward.last(DM_ANNA)
+    await ward.says(ANNA, "!decline in theatre", room=room)
+    assert f"This is the room of {closed}" in ward.last(room)
+    assert "✅" in ward.last(DM_ANNA)  # the page of the other one stands
+    await ward.says(ANNA, "!decline in theatre")
+    assert "you declined" in ward.last(DM_ANNA)
+
+
 async def test_each_reads_their_own_language(ward: Ward) -> None:
     async with ward.db.begin() as tx:
         await set_preference(tx, ANNA, language="de")
@@ -373,3 +388,16 @@ async def test_who_is_on_call(ward: Ward) -> None:
 )
 def test_ids_are_read_as_people_write_them(word: str, read: tuple[str, bool] | None) -> None:
     assert read_id(word) == read
+
+
+async def test_whoever_tries_ids_learns_nothing(ward: Ward) -> None:
+    eve, dm = "@eve:hs", "dm:@eve:hs"
+    await ward.asks()
+    await ward.says(ANNA, "!accept")
+    told = set()
+    for word in ("accept", "decline", "answer {} yes", "close {} yes", "cancel", "handoff {} @ben:hs"):
+        text = word.format(ward.consult_id) if "{}" in word else f"{word} {ward.consult_id}"
+        await ward.says(eve, f"!{text}")
+        told.add(ward.last(dm))
+    assert told == {f"I know no consult {ward.consult_id}. !consults lists yours."}
+    assert await ward.state() == "in-progress"

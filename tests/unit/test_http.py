@@ -325,4 +325,5 @@ def test_classes_of_endpoints_hold_no_ids() -> None:
     assert endpoint_class(SEND) == "send"
     assert endpoint_class("/_matrix/client/v3/sync") == "sync"
     assert endpoint_class("/_matrix/client/v1/media/download/h.example/abc") == "media"
-    assert endpoint_class("/_matrix/client/v3/rooms/!abc/invite") == "other"
+    assert endpoint_class("/_matrix/client/v3/rooms/!abc/invite") == "invite"
+    assert endpoint_class("/_matrix/client/v3/rooms/!abc/leave") == "other"
