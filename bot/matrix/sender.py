@@ -25,6 +25,7 @@ from bot.matrix import store
 from bot.matrix.crypto.machine import CryptoMachine
 from bot.matrix.crypto.ports import Encrypted, Undecryptable, Withheld
 from bot.matrix.http import Http, MatrixError, TokenRevoked, quoted
+from bot.matrix.making import CLIENT, RoomMaker, Undeliverable
 from bot.matrix.rooms import as_mapping
 from bot.matrix.sync import tell_identity_change
 
@@ -33,14 +34,11 @@ log = logging.getLogger(__name__)
 WITHHELD_TOPIC = "matrix.withheld"
 _LANES_AT_ONCE = 16
 _UNKNOWN_ROOM_ATTEMPTS = 12
-_HALF_MADE_ATTEMPTS = 4
 _JOIN_ATTEMPTS = 7
 _SEND_SECONDS = 60.0
 _UNWRITABLE_SECONDS = 2.0
-_CLIENT = "/_matrix/client/v3"
 # Homeservers forget transaction ids: Synapse after 24 hours. Half of that leaves room for a slow day.
 _TRUST_TRANSACTION_IDS = timedelta(hours=12)
-_ALREADY_SO = ("already in the room", "already joined", "is already")
 
 
 @dataclass(frozen=True)
@@ -51,10 +49,6 @@ class Ready:
     room: store.RoomRow | None
     content: dict[str, Any]
     members: list[str] | None
-
-
-class Undeliverable(Exception):
-    """A row that no later attempt can deliver; the text is a short content-free reason."""
 
 
 class Sender:
@@ -69,6 +63,7 @@ class Sender:
         self._http = http
         self._database = database
         self._crypto = crypto
+        self._rooms = RoomMaker(bot, user_id, http=http, database=database, crypto=crypto)
         self._started_at = database.clock.now()
         self._lanes: dict[str, asyncio.Task[bool]] = {}
         self._poll = poll
@@ -199,7 +194,7 @@ class Sender:
         if ready is not None:
             return await self._send(row, ready)
         if row.op == "create":
-            return await self._sent(row, None, await self._create(row, row.room))
+            return await self._sent(row, None, await self._rooms.create(row))
         room_id: str | None = row.room
         if not row.room.startswith("!"):
             async with self._database.read() as tx:
@@ -207,12 +202,12 @@ class Sender:
         if room_id is None:
             if not row.room.startswith("dm:"):
                 raise Undeliverable("NO_SUCH_ROOM")
-            room_id = await self._create_direct(row)
+            room_id = await self._rooms.create_direct(row)
         if row.op == "send":
             async with self._database.read() as tx:
                 ready = await self._ready(tx, row, room_id)
             return await self._send(row, ready)
-        await self._act(row, room_id)
+        await self._rooms.act(row, room_id)
         return await self._sent(row, None, room_id)
 
     async def _sent(self, row: OutboxRow, event_id: str | None, room_id: str) -> bool:
@@ -250,7 +245,7 @@ class Sender:
             failpoint("keys.after_share")
             event_type, content = "m.room.encrypted", sealed.content
         failpoint("outbox.before_send")
-        path = f"{_CLIENT}/rooms/{quoted(room_id)}/send/{quoted(event_type)}/{quoted(row.id)}"
+        path = f"{CLIENT}/rooms/{quoted(room_id)}/send/{quoted(event_type)}/{quoted(row.id)}"
         answer = await self._http.request("PUT", path, json=content)
         event_id = answer.get("event_id")
         if not isinstance(event_id, str):
@@ -325,7 +320,7 @@ class Sender:
         query = {"dir": "b", "limit": "100"}
         oldest = (row.created_at - timedelta(minutes=5)).timestamp() * 1000
         for _ in range(10):
-            page = await self._http.request("GET", f"{_CLIENT}/rooms/{quoted(room_id)}/messages", query=query)
+            page = await self._http.request("GET", f"{CLIENT}/rooms/{quoted(room_id)}/messages", query=query)
             for event in page.get("chunk") or []:
                 if as_mapping(event).get("sender") == self._user_id and self._is(room_id, event, row.id):
                     return str(event["event_id"])
@@ -354,7 +349,7 @@ class Sender:
         async with self._database.read() as tx:
             before = await store.room(tx, self._bot, room_id)
         answer = await self._http.request(
-            "GET", f"{_CLIENT}/rooms/{quoted(room_id)}/members", query={"not_membership": "leave"}
+            "GET", f"{CLIENT}/rooms/{quoted(room_id)}/members", query={"not_membership": "leave"}
         )
         present: dict[str, str] = {}
         for event in answer.get("chunk") or []:
@@ -367,134 +362,3 @@ class Sender:
             if before is not None and now is not None and before.last_event == now.last_event:
                 await store.replace_members(tx, self._bot, room_id, present)
         return list(present)
-
-    # Rooms ---------------------------------------------------------------------------------------
-
-    async def _create_direct(self, row: OutboxRow) -> str:
-        """Make the direct chat that a row is for."""
-        user_id = row.room[3:]
-        room_id = await self._create(row, row.room, invite=[user_id], direct=True)
-        failpoint("room.after_create")
-        return room_id
-
-    async def _create(
-        self, row: OutboxRow, name: str, *, invite: list[str] | None = None, direct: bool = False
-    ) -> str:
-        """Make a room once: the alias taken from the row's id tells whether an earlier attempt made it."""
-        body = {} if direct else row.body
-        people: list[str] = invite if invite is not None else list(body.get("invite", []))
-        alias = f"curbside_{row.id.lower()}"
-        server = self._user_id.partition(":")[2]
-        state = [
-            {"type": "m.room.encryption", "state_key": "", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}
-        ]
-        state.append(
-            {
-                "type": "m.room.history_visibility",
-                "state_key": "",
-                "content": {"history_visibility": "invited"},
-            }
-        )
-        state.append(
-            {"type": "m.room.guest_access", "state_key": "", "content": {"guest_access": "forbidden"}}
-        )
-        request: dict[str, Any] = {
-            "preset": "private_chat",
-            "visibility": "private",
-            "is_direct": direct,
-            "room_alias_name": alias,
-            "initial_state": state,
-            "creation_content": {"org.curbside": {"out": row.id}, **body.get("creation", {})},
-            "invite": people,
-        }
-        for key in ("name", "topic"):
-            if body.get(key):
-                request[key] = body[key]
-        if body.get("power"):
-            request["power_level_content_override"] = body["power"]
-        try:
-            answer = await self._http.request("POST", f"{_CLIENT}/createRoom", json=request, timeout=45.0)
-            room_id = str(answer["room_id"])
-        except MatrixError as error:
-            # 409: an earlier attempt is still being worked on.
-            if error.errcode != "M_ROOM_IN_USE" and error.status != 409:
-                raise
-            room_id = await self._made_before(f"#{alias}:{server}", row)
-            await self._invite_missing(room_id, people)
-        failpoint("room.after_create")
-        async with self._database.begin() as tx:
-            known = await store.room(tx, self._bot, room_id) or store.RoomRow(self._bot, room_id)
-            if known.membership != "join":  # the sync has not told us yet
-                known.membership, known.encrypted, known.members_known = "join", True, True
-                known.joined, known.invited = 1, len(people)
-                await store.keep_rooms(tx, [known])
-                members = {self._user_id: "join", **dict.fromkeys(people, "invite")}
-                await store.keep_members(tx, self._bot, room_id, members)
-            await store.name_room(tx, self._bot, name, room_id)
-        return room_id
-
-    async def _made_before(self, alias: str, row: OutboxRow) -> str:
-        """The room that an earlier attempt made.
-
-        One that has no encryption after some time was broken off half-made, with the homeserver perhaps,
-        and nobody was invited: its alias is taken away, so that the next attempt makes a new room.
-        """
-        directory = f"{_CLIENT}/directory/room/{quoted(alias)}"
-        room_id = str((await self._http.request("GET", directory))["room_id"])
-        try:
-            await self._http.request("GET", f"{_CLIENT}/rooms/{quoted(room_id)}/state/m.room.encryption/")
-        except MatrixError as error:
-            if error.transient or isinstance(error, TokenRevoked):
-                raise
-            if row.attempts >= _HALF_MADE_ATTEMPTS:
-                await self._http.request("DELETE", directory)
-            raise MatrixError(0, "CURBSIDE_ROOM_HALF_MADE") from None
-        return room_id
-
-    async def _invite_missing(self, room_id: str, people: list[str]) -> None:
-        answer = await self._http.request("GET", f"{_CLIENT}/rooms/{quoted(room_id)}/members")
-        here = {
-            event.get("state_key"): as_mapping(event.get("content")).get("membership")
-            for event in answer.get("chunk") or []
-            if isinstance(event, Mapping)
-        }
-        for user_id in people:
-            if here.get(user_id) not in store.PRESENT:
-                await self._http.request(
-                    "POST", f"{_CLIENT}/rooms/{quoted(room_id)}/invite", json={"user_id": user_id}
-                )
-
-    async def _keep_member(self, room_id: str, user_id: str, op: str) -> None:
-        """Note an invitation or a removal at once: who may read the next message hangs on it."""
-        async with self._database.begin() as tx:
-            membership = "invite" if op == "invite" else "leave"
-            await store.keep_members(tx, self._bot, room_id, {user_id: membership})
-        if op == "kick":
-            self._crypto.forget_outbound(room_id)
-
-    async def _act(self, row: OutboxRow, room_id: str) -> None:
-        """Membership, state and redactions: asking for what is already so counts as done."""
-        body, room = row.body, quoted(room_id)
-        try:
-            if row.op == "join":
-                query = {"via": str(body["via"][0])} if body.get("via") else {}
-                await self._http.request("POST", f"{_CLIENT}/join/{room}", json={}, query=query, timeout=45.0)
-            elif row.op in ("leave", "invite", "kick"):
-                await self._http.request("POST", f"{_CLIENT}/rooms/{room}/{row.op}", json=dict(body))
-                if row.op != "leave":
-                    await self._keep_member(room_id, str(body["user_id"]), row.op)
-            elif row.op == "state":
-                path = (
-                    f"{_CLIENT}/rooms/{room}/state/{quoted(body['type'])}/{quoted(body.get('state_key', ''))}"
-                )
-                await self._http.request("PUT", path, json=body["content"])
-            elif row.op == "redact":
-                event_id = body["event_id"]
-                path = f"{_CLIENT}/rooms/{room}/redact/{quoted(str(event_id))}/{quoted(row.id)}"
-                await self._http.request("PUT", path, json={"reason": body.get("reason", "")})
-            else:
-                raise Undeliverable("NO_SUCH_OPERATION")
-        except MatrixError as error:
-            said = str(error.body.get("error", "")).lower()
-            if error.status != 403 or not any(words in said for words in _ALREADY_SO):
-                raise
