@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -74,8 +75,11 @@ class InlineConnection:
 
     def __init__(self, path: str) -> None:
         if path and path != ":memory:":
-            # Whom people talk with stands in it unsealed; its journals get the same mode.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            # Whom people talk with stands in it unsealed; its journals get the same mode. Never open a file
+            # that is there: closing any descriptor of it drops this process's locks on it (POSIX), and
+            # another process could then take the write-ahead log away under us.
+            with suppress(FileExistsError):
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         # Autocommit of the driver is off: `bot.kernel.db` says BEGIN itself.
         self._connection: sqlite3.Connection | None = sqlite3.connect(path, isolation_level=None)
 

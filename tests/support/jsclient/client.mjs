@@ -25,13 +25,13 @@ const roomsSeen = new Set();
 const write = (object) => process.stdout.write(`${JSON.stringify(object)}\n`);
 const report = (event, fields) => write({ event, ...fields });
 
-/** Resolves with check()'s first truthy value; it is tried now and after each sync. The caller bounds the wait. */
+/** Resolves with check()'s first truthy value, tried now and after each sync. The caller bounds the wait. */
 async function afterSync(check) {
   for (;;) {
     const synced = new Promise((resolve) => client.once(ClientEvent.Sync, resolve)); // before looking: it may come meanwhile
     const value = await check();
     if (value) return value;
-    await synced;
+    await Promise.race([synced, new Promise((resolve) => setTimeout(resolve, 500))]); // a join's answer may come between
   }
 }
 
