@@ -9,9 +9,6 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import timedelta
 from importlib.metadata import entry_points
 
-import aiohttp
-
-import bot
 from bot.chat import CHAT
 from bot.chat.capability import Capability
 from bot.chat.desk import Desk, House
@@ -29,7 +26,7 @@ from bot.kernel.outbox import Outgoing
 from bot.kernel.sealing import KeyRing
 from bot.kernel.timers import Timer
 from bot.matrix.bot import BotAccount
-from bot.matrix.http import MatrixError
+from bot.matrix.http import MatrixError, open_session
 from bot.matrix.store import RoomIndex
 from bot.matrix.sync import EVENT_TOPIC
 from bot.oncall import ONCALL
@@ -99,10 +96,7 @@ class Curbside:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
-        connector = aiohttp.TCPConnector(limit=64)
-        async with aiohttp.ClientSession(
-            connector=connector, headers={"User-Agent": f"Curbside/{bot.__version__}"}
-        ) as session:
+        async with open_session() as session:
             if "sync" in self._roles:
                 self._accounts = [
                     BotAccount(name, self._settings, self._database, session, poll=self._poll)
@@ -234,7 +228,7 @@ async def _for_each_bot(
     database = open_database(settings)
     said: list[str] = []
     try:
-        async with aiohttp.ClientSession() as session:
+        async with open_session() as session:
             for name in settings.bots:
                 try:
                     said += await ask(BotAccount(name, settings, database, session))

@@ -21,6 +21,7 @@ from urllib.parse import quote
 import aiohttp
 from yarl import URL
 
+from bot import __version__
 from bot.kernel import metrics
 
 log = logging.getLogger(__name__)
@@ -134,6 +135,16 @@ class _Spacing:
         at = max(now, self._next)
         self._next = at + _SPACING
         await asyncio.sleep(at - now)
+
+
+def open_session() -> aiohttp.ClientSession:
+    """The connections that all accounts share."""
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=64), headers={"User-Agent": f"Curbside/{__version__}"}
+    )
+    # aiohttp repeats requests whose connection broke at once, past our gates, and has no setting for it.
+    session._retry_connection = False
+    return session
 
 
 class Http:

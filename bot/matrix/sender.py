@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 WITHHELD_TOPIC = "matrix.withheld"
 _LANES_AT_ONCE = 16
 _UNKNOWN_ROOM_ATTEMPTS = 12
-_JOIN_ATTEMPTS = 7
+_INVITATION_ATTEMPTS = 7
 _SEND_SECONDS = 60.0
 _UNWRITABLE_SECONDS = 2.0
 # Homeservers forget transaction ids: Synapse after 24 hours. Half of that leaves room for a slow day.
@@ -157,7 +157,8 @@ class Sender:
             await self._give_up(row, str(error))
         except MatrixError as error:
             # Another server sends its invitation out before it knows of it itself.
-            early = row.op == "join" and error.errcode == "M_FORBIDDEN" and row.attempts < _JOIN_ATTEMPTS
+            reply = row.op in ("join", "leave") and error.errcode == "M_FORBIDDEN"
+            early = reply and row.attempts < _INVITATION_ATTEMPTS
             if error.transient or early:
                 pause = (
                     timedelta(seconds=error.retry_after)

@@ -24,6 +24,7 @@ _REMOTE_TIMEOUT_MS = 5000  # how long our homeserver may wait for the others
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=15), timedelta(minutes=10)
 _GONE_KEPT = 50
 _SECOND_LOOKS_S = (0.25, 0.5, 1.0)
+_EARLY_ANSWERS = 2 * len(_SECOND_LOOKS_S)  # several messages may be waiting for the same person
 
 
 @dataclass
@@ -182,7 +183,7 @@ class DeviceBook:
         """
         if _server(user_id) == _server(self._own.user_id):
             return False
-        early = 0 < self._answered.get(user_id, 0) <= len(_SECOND_LOOKS_S)
+        early = 0 < self._answered.get(user_id, 0) <= _EARLY_ANSWERS
         return early and any(not self.verdict(device).send for device in self.devices(user_id))
 
     async def _ask(self, users: Collection[str], now: datetime) -> None:
@@ -197,7 +198,7 @@ class DeviceBook:
                 self._pause(_server(user_id), now)
                 continue
             await self._take(user_id, answer, query)
-            if self._changes.get(user_id, 0) == before[user_id]:
+            if self._changes.get(user_id, 0) == before[user_id] and not self._is_doubtful(user_id):
                 self._fresh.add(user_id)
             self._pauses.pop(_server(user_id), None)
 

@@ -107,16 +107,22 @@ function listen() {
   client.on(HttpApiEvent.SessionLoggedOut, () => report("logged_out", {}));
 }
 
-/** Joins; another homeserver sends its invitation out before it knows of it itself, so a refusal may pass. */
+/**
+ * Joins as soon as a person could, and reads what was said before as clients do to fill the screen: an
+ * earlier message comes to a homeserver that joins later only when somebody looks for it.
+ */
 async function acceptInvitation(roomId) {
   for (let attempt = 1; ; attempt++) {
+    await new Promise((resolve) => setTimeout(resolve, 300 * attempt));
     try {
-      return await client.joinRoom(roomId);
+      await client.joinRoom(roomId);
+      break;
     } catch (error) {
+      // The inviting homeserver sends the invitation out before it knows of it itself.
       if (attempt === 6 || error.errcode !== "M_FORBIDDEN") throw error;
-      await new Promise((resolve) => setTimeout(resolve, 100 * 2 ** attempt));
     }
   }
+  await client.scrollback(await joinedRoom(roomId), TIMELINE_LIMIT);
 }
 
 /** Makes a new cross-signing identity and signs this device with it; replacing one asks for the password. */
