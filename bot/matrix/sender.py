@@ -32,7 +32,7 @@ from bot.matrix.sync import tell_identity_change
 log = logging.getLogger(__name__)
 
 WITHHELD_TOPIC = "matrix.withheld"
-_LANES_AT_ONCE = 16
+_LANES_AT_ONCE = 32
 _UNKNOWN_ROOM_ATTEMPTS = 12
 _INVITATION_ATTEMPTS = 7
 _SEND_SECONDS = 60.0

@@ -2,11 +2,7 @@
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -68,21 +64,6 @@ async def stage(house: Homeserver, tmp_path_factory: pytest.TempPathFactory) -> 
         await stage.close()
 
 
-async def curbside(stage: Stage, *arguments: str) -> tuple[int, str]:
-    """Run one command line; its exit status and all that it said."""
-    done = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-m", "bot", *arguments, "--config", "curbside.toml"],
-        cwd=stage.running.folder,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    return done.returncode, done.stdout + done.stderr
-
-
 async def test_every_login_answers_encrypted_and_survives_a_restart(stage: Stage) -> None:
     people = [
         await stage.person("tess", bot="curbside"),
@@ -104,27 +85,27 @@ async def test_every_login_answers_encrypted_and_survives_a_restart(stage: Stage
 
 
 async def test_what_the_operator_asks_afterwards(stage: Stage) -> None:
-    code, said = await curbside(stage, "keys", "status")
+    code, said = await stage.command("keys", "status")
     assert code == 0, said
     for bot in ("curbside", "support", "relay"):
         assert f"@{bot}:" in said
-    code, said = await curbside(stage, "keys", "rotate")
+    code, said = await stage.command("keys", "rotate")
     assert code == 1 and "Curbside is running" in said
     keys = stage.running.folder / "secrets" / "at-rest.keys"
     assert len(keys.read_text().split()) == 1
     assert await stage.running.stop() == 0
-    code, said = await curbside(stage, "keys", "rotate")
+    code, said = await stage.command("keys", "rotate")
     assert code == 0, said
     assert len(keys.read_text().split()) == 2
-    code, said = await curbside(stage, "keys", "status")
+    code, said = await stage.command("keys", "status")
     assert code == 0 and "At-rest keys: 2" in said
-    code, said = await curbside(stage, "audit", "verify")
+    code, said = await stage.command("audit", "verify")
     assert code == 0 and "unbroken" in said
-    code, said = await curbside(stage, "check")
+    code, said = await stage.command("check")
     assert code == 0, said
     await stage.restart()
     person = await stage.person("nils")
     await person.asks("!ping after", "pong after")  # with logins sealed anew
     assert await stage.running.stop() == 0
-    code, said = await curbside(stage, "audit", "export")
+    code, said = await stage.command("audit", "export")
     assert code == 0 and "keys.rotated" in said and "meanwhile" not in said

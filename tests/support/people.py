@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -187,6 +189,23 @@ class Stage:
         """Start the killed or stopped Curbside again."""
         self.running.start()
         await wait_ready(self.running)
+
+    async def command(self, *arguments: str) -> tuple[int, str]:
+        """Run one of an operator's commands; its exit status and all that it said."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "bot",
+            *arguments,
+            "--config",
+            "curbside.toml",
+            cwd=self.running.folder,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await asyncio.wait_for(process.communicate(), 60)
+        return process.returncode or 0, said.decode()
 
     async def close(self) -> None:
         """Close every client."""
