@@ -55,10 +55,11 @@ async def test_too_much_at_once_is_told_once(stage: Stage) -> None:
     ada, bela = await stage.people("ada", "bela")
     for number in range(5):
         await ada.asks(f"!ping {number}", f"pong {number}")
-    await ada.says("!ping 5")
-    await ada.says("!ping 6")
+    for number in range(5, 9):
+        await ada.says(f"!ping {number}")
     told = await ada.reads("a lot at once", after=0)
     assert ours(told)["kind"] == "limit" and "minute" in told["content"]["body"]
     await bela.asks("!ping mine", "pong mine")
     assert len([body for body in ada.bodies() if "at once" in body]) == 1
-    assert not [body for body in ada.bodies() if body in ("pong 5", "pong 6")]
+    # Where a clock minute begins in between, the sliding one is reckoned to within one.
+    assert len([body for body in ada.bodies() if body.startswith("pong")]) in (5, 6)
