@@ -7,19 +7,24 @@ import logging
 import signal
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import entry_points
 
+from aiohttp import web
+
 from bot.chat import CHAT
-from bot.chat.capability import Capability
+from bot.chat.capability import Capability, Worker
 from bot.chat.desk import Desk, House
 from bot.chat.dispatch import Dispatcher
 from bot.chat.i18n import Texts
 from bot.consults import CONSULTS
+from bot.directory.capability import DIRECTORY
+from bot.directory.hospitals import HospitalBook
 from bot.directory.roster import RosterFile
 from bot.kernel import inbox, outbox, timers
 from bot.kernel.clock import Clock, SystemClock
 from bot.kernel.db import Database, Tx
-from bot.kernel.engine import Engine
+from bot.kernel.engine import Engine, backoff
 from bot.kernel.errors import CurbsideError
 from bot.kernel.inbox import InboxEntry
 from bot.kernel.outbox import Outgoing
@@ -30,6 +35,8 @@ from bot.matrix.http import MatrixError, open_session
 from bot.matrix.store import RoomIndex
 from bot.matrix.sync import EVENT_TOPIC
 from bot.oncall import ONCALL
+from bot.rooms.admission import ROOMS
+from bot.rooms.moderation import MODERATION
 from bot.settings import Settings
 from bot.web.health import BotState, Health, bots_probe, problem_probe, work_probe
 from bot.web.server import WebServer
@@ -40,6 +47,7 @@ ROLES = ("sync", "worker", "web")
 MODERATORS_ROOM = "room:moderators"
 _DRAIN_SECONDS = 10.0
 _DAY = timedelta(days=1)
+_WORKED = timedelta(minutes=2)  # a worker that worked for so long starts again at once
 
 
 def capabilities() -> tuple[Capability, ...]:
@@ -50,7 +58,7 @@ def capabilities() -> tuple[Capability, ...]:
         if not isinstance(found, Capability):
             raise CurbsideError(f"The entry point {point.name} of curbside.capabilities is no Capability.")
         outside.append(found)
-    return (CHAT, ONCALL, CONSULTS, *outside)
+    return (CHAT, DIRECTORY, ONCALL, CONSULTS, ROOMS, MODERATION, *outside)
 
 
 def open_database(settings: Settings, clock: Clock | None = None) -> Database:
@@ -64,7 +72,14 @@ def make_house(settings: Settings, known: Sequence[Capability], roster: RosterFi
     """What every use case is handed."""
     bot_users = {name: account.user_id for name, account in settings.bots.items()}
     folders = [capability.locale for capability in known if capability.locale is not None]
-    return House(settings, Texts(folders), RoomIndex(bot_users), bot_users, {RosterFile: roster})
+    return House(
+        settings,
+        Texts(folders),
+        RoomIndex(bot_users),
+        bot_users,
+        HospitalBook(settings),
+        {RosterFile: roster},
+    )
 
 
 class Curbside:
@@ -99,29 +114,42 @@ class Curbside:
         async with open_session() as session:
             if "sync" in self._roles:
                 self._accounts = [
-                    BotAccount(name, self._settings, self._database, session, poll=self._poll)
+                    BotAccount(
+                        name,
+                        self._settings,
+                        self._database,
+                        session,
+                        self._house.hospitals,
+                        poll=self._poll,
+                    )
                     for name in self._bots
                 ]
             tasks = [asyncio.create_task(account.run()) for account in self._accounts]
+            beside: list[asyncio.Task[None]] = []
             engine = None
             if "worker" in self._roles:
                 await self._set_daily()
                 await self._ensure_moderators_room()
                 engine = asyncio.create_task(self._engine.run())
-            web = (
-                WebServer(self._settings.web, self._health(), self._database)
+                beside = [
+                    asyncio.create_task(self._keep_working(worker))
+                    for capability in self._capabilities
+                    for worker in capability.workers
+                ]
+            server = (
+                WebServer(self._settings.web, self._health(), self._database, self._pages())
                 if "web" in self._roles
                 else None
             )
             try:
-                if web is not None:
-                    await web.start()
+                if server is not None:
+                    await server.start()
                 await self._stop.wait()
                 await self._drain(engine)
             finally:
-                await _cancel([*tasks, *([engine] if engine else [])])
-                if web is not None:
-                    await web.stop()
+                await _cancel([*tasks, *beside, *([engine] if engine else [])])
+                if server is not None:
+                    await server.stop()
 
     async def _drain(self, engine: asyncio.Task[None] | None) -> None:
         log.info("stopping: finishing what is in hand")
@@ -129,6 +157,28 @@ class Curbside:
         if engine is not None:
             await asyncio.wait([engine], timeout=_DRAIN_SECONDS)
         await asyncio.gather(*(account.drain(_DRAIN_SECONDS) for account in self._accounts))
+
+    async def _keep_working(self, worker: Worker) -> None:
+        """Run a capability's worker; one that fails is started again."""
+        failures = 0
+        while True:
+            began = self._database.clock.now()
+            try:
+                await worker(self._house, self._database)
+            except Exception as error:
+                failures = 1 if self._database.clock.now() - began > _WORKED else failures + 1
+                log.error("a worker failed and starts again", exc_info=error)
+                await asyncio.sleep(backoff(failures, first=0.5, most=60).total_seconds())
+            else:
+                return
+
+    def _pages(self) -> list[web.RouteDef]:
+        """What capabilities add to the web server."""
+        return [
+            web.route(route.method, route.path, partial(route.handler, self._house, self._database))
+            for capability in self._capabilities
+            for route in capability.routes
+        ]
 
     def _health(self) -> Health:
         health = Health()
@@ -231,7 +281,7 @@ async def _for_each_bot(
         async with open_session() as session:
             for name in settings.bots:
                 try:
-                    said += await ask(BotAccount(name, settings, database, session))
+                    said += await ask(BotAccount(name, settings, database, session, HospitalBook(settings)))
                 except MatrixError as error:
                     raise CurbsideError(
                         f"{settings.homeserver} does not answer as it should ({error})."

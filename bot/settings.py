@@ -173,6 +173,16 @@ class HealthSettings(Section):
     overdue: Duration = timedelta(seconds=30)
 
 
+class VerificationSettings(Section):
+    """How clinicians prove who they are, and for how long a proof counts."""
+
+    own_accounts: Literal["L0", "L1", "L2"] = "L0"  # what an account on our own homeserver proves
+
+
+class ModerationSettings(Section):
+    """What the moderators are helped with."""
+
+
 class ConsultSettings(Section):
     """How long a paged clinician has to accept, by urgency, before the next one is asked.
 
@@ -200,6 +210,8 @@ class Settings(BaseSettings):
     database_password_file: Path | None = None
     at_rest_keys: Path = Path("secrets/at-rest.keys")
     roster: Path = Path("roster.toml")
+    network: Path = Path("network.toml")
+    profile: Literal["standard", "strict"] = "standard"
     language: Literal["en", "de"] = "en"
     timezone: Zone = "UTC"
     prefix: Annotated[str, AfterValidator(_prefix)] = "!"
@@ -210,6 +222,8 @@ class Settings(BaseSettings):
     web: WebSettings = WebSettings()
     health: HealthSettings = HealthSettings()
     consults: ConsultSettings = ConsultSettings()
+    verification: VerificationSettings = VerificationSettings()
+    moderation: ModerationSettings = ModerationSettings()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @classmethod

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bot.chat.command import Command
-from bot.chat.parsing import normal
+from bot.chat.command import Command, anybody
+from bot.chat.parsing import normal, take_word
 from bot.kernel.errors import CurbsideError
 
 if TYPE_CHECKING:
@@ -19,7 +20,14 @@ class CommandBook:
     def __init__(self, commands: Iterable[Command], bots: Iterable[str]) -> None:
         self.bots = tuple(bots)
         self._words: dict[str, dict[str, Command]] = {bot: {} for bot in self.bots}
+        self._parts: dict[str, dict[str, Command]] = {}  # family → word of a part → the part
         for command in commands:
+            self._parts[command.word] = {
+                normal(word): whole
+                for part in command.parts
+                for whole in (_whole(command, part),)
+                for word in (part.word, *part.synonyms)
+            }
             known_to = [bot for bot in self.bots if not command.bots or bot in command.bots]
             # A house without the bot that a command names still has the command.
             for bot in known_to or self.bots[:1]:
@@ -32,8 +40,24 @@ class CommandBook:
                         )
 
     def find(self, bot: str, word: str) -> Command | None:
-        """The command that a bot knows under this word or synonym."""
-        return self._words.get(bot, {}).get(normal(word))
+        """The command that a bot knows under this word or synonym; `mod warn` is a family's part."""
+        first, second = take_word(word)
+        command = self._words.get(bot, {}).get(normal(first))
+        return command if command is None or not second else self._parts[command.word].get(normal(second))
+
+    def resolve(self, bot: str, word: str, rest: str) -> tuple[Command | None, str]:
+        """The command meant by a word and what follows it, and what is left for its arguments."""
+        command = self.find(bot, word)
+        if command is not None and command.parts:
+            second, after = take_word(rest)
+            part = self._parts[command.word].get(normal(second))
+            if part is not None:
+                return part, after
+        return command, rest
+
+    def parts(self, family: Command) -> list[Command]:
+        """The parts of a family, each once."""
+        return list({part.word: part for part in self._parts.get(family.word, {}).values()}.values())
 
     def words(self, bot: str) -> Collection[str]:
         """Every word and synonym that a bot knows, in normal form."""
@@ -51,6 +75,21 @@ class CommandBook:
         """The bots that know a word."""
         return [bot for bot in self.bots if word in self._words[bot]]
 
+    async def permitted_parts(self, ctx: Context, family: Command) -> list[Command]:
+        """The parts of a family that this person may use."""
+        return [part for part in self.parts(family) if await part.may(ctx)]
+
     async def permitted(self, ctx: Context) -> list[Command]:
         """The commands that this person may use with this bot."""
         return [command for command in self.commands(ctx.bot) if await command.may(ctx)]
+
+
+def _whole(family: Command, part: Command) -> Command:
+    """A part as a command of its own: both words, and what it does not say itself from its family."""
+    return replace(
+        part,
+        word=f"{family.word} {part.word}",
+        may=family.may if part.may is anybody else part.may,
+        bots=family.bots,
+        group=family.group,
+    )

@@ -16,12 +16,28 @@ from bot.kernel.inbox import InboxEntry
 from bot.kernel.timers import Timer
 
 if TYPE_CHECKING:
-    from bot.chat.desk import Context, Desk
+    from aiohttp import web
+
+    from bot.chat.desk import Context, Desk, House
+    from bot.chat.heard import Membership
+    from bot.kernel.db import Database
 
 TimerHandler = Callable[["Desk", Timer], Awaitable[None]]
 TopicHandler = Callable[["Desk", InboxEntry], Awaitable[None]]
 DailyHandler = Callable[["Desk"], Awaitable[None]]
 EventHandler = Callable[["Context", Mapping[str, object]], Awaitable[bool]]
+MembershipHandler = Callable[["Desk", "Membership"], Awaitable[None]]
+RouteHandler = Callable[["House", "Database", "web.Request"], Awaitable["web.StreamResponse"]]
+Worker = Callable[["House", "Database"], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Route:
+    """A page of the web server: `path` as aiohttp's router takes it."""
+
+    method: str
+    path: str
+    handler: RouteHandler
 
 
 @dataclass(frozen=True)
@@ -33,6 +49,10 @@ class Capability:
     `migrations` is a folder of Alembic revisions with a branch label of its own; `locale` a folder
     of `<language>.po`. `events` are rules over room events (raw decrypted event; return True when
     it was theirs). `daily` runs once a day.
+    `memberships` hear of every join, knock, invitation, leaving and ban in a room of the bots, also of
+    people whom the hospital policy does not let talk. `routes` are served by the web server. `workers`
+    run beside the engine until cancelled, for requests to the outside (a mail server, a directory);
+    one that fails is started again after a growing pause.
     """
 
     name: str
@@ -40,6 +60,9 @@ class Capability:
     timers: Mapping[str, TimerHandler] = field(default_factory=dict)
     topics: Mapping[str, TopicHandler] = field(default_factory=dict)
     events: tuple[EventHandler, ...] = ()
+    memberships: tuple[MembershipHandler, ...] = ()
     daily: DailyHandler | None = None
+    routes: tuple[Route, ...] = ()
+    workers: tuple[Worker, ...] = ()
     migrations: Path | None = None
     locale: Path | None = None

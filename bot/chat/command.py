@@ -81,7 +81,9 @@ class Command:
     forms). `help` is one line, `details` a paragraph shown by `!help word` (message ids), `example` what
     one may type after the word. `may`
     decides who sees and uses it. `bots` names the bots that know it; all do when it is empty.
-    `group` is the heading under which help lists it (a message id).
+    `group` is the heading under which help lists it (a message id). A command with `parts` is a
+    family: the word after its own names the part that is meant (`!mod warn …`); `run` answers when
+    none is named, and a part's own `word` is the second word alone.
     """
 
     word: str
@@ -95,3 +97,4 @@ class Command:
     bots: tuple[str, ...] = ("curbside",)
     audited: bool = True
     group: str = ""
+    parts: tuple[Command, ...] = ()

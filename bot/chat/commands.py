@@ -27,10 +27,10 @@ async def _help(ctx: Context, args: Args) -> None:
         await ctx.reply(Message("help", _overview(ctx, permitted)))
         return
     command = ctx.book.find(ctx.bot, word)
-    if command is None or command not in permitted:
+    if command is None or not await command.may(ctx):
         known = [command.word for command in permitted]
         raise Misunderstood("I do not know “{word}” here.", word=word[:40], suggestions=closest(word, known))
-    await ctx.reply(Message("help", _details(ctx, command)))
+    await ctx.reply(Message("help", await _details(ctx, command)))
 
 
 def _overview(ctx: Context, permitted: Sequence[Command]) -> Rich:
@@ -57,11 +57,14 @@ def _overview(ctx: Context, permitted: Sequence[Command]) -> Rich:
     return lines([*parts, verbatim(" "), more])
 
 
-def _details(ctx: Context, command: Command) -> Rich:
+async def _details(ctx: Context, command: Command) -> Rich:
     parts = [code(ctx.typed(command.word)) + verbatim(" – ") + ctx.t(command.help), ctx.t(command.details)]
     if command.example:
         example = command.example.removeprefix("!").removeprefix(command.word).strip()
         parts.append(ctx.t("For example: {example}", example=code(ctx.typed(f"{command.word} {example}"))))
+    if command.parts:
+        for part in await ctx.book.permitted_parts(ctx, command):
+            parts.append(code(ctx.typed(part.word)) + verbatim(" – ") + ctx.t(part.help))
     if command.synonyms:
         words = joined((code(ctx.typed(word)) for word in command.synonyms), " · ")
         parts.append(ctx.t("The same: {words}", words=words))

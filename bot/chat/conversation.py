@@ -112,14 +112,12 @@ async def ask(ctx: Context, command: Command, reading: Reading, tries: int = 0) 
         await ctx.reply(Message("question", lines([problem, stop])))
         return
     offers = list(await arg.type.offers(ctx)) if isinstance(arg.type, Offers) else []
-    buttons = {"❌": f"{ANSWER_MARK}{command.word}"}
+    mark = ANSWER_MARK + command.word.replace(" ", "_")
+    buttons = {"❌": mark}
     if len(offers) <= len(NUMBERS):
         numbered = dict(zip(NUMBERS, offers, strict=False))
         buttons = {
-            **{
-                emoji: f"{ANSWER_MARK}{command.word} {arg.name} {offer.word}"
-                for emoji, offer in numbered.items()
-            },
+            **{emoji: f"{mark} {arg.name} {offer.word}" for emoji, offer in numbered.items()},
             **buttons,
         }
     leave = ctx.t("❌ or `cancel` leaves this.")

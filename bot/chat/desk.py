@@ -40,6 +40,14 @@ class RoomDirectory(Protocol):
         ...
 
 
+class Hospitals(Protocol):
+    """Which homeservers may take part, as it is now."""
+
+    def servers(self, what: str = "talk") -> frozenset[str]:
+        """The homeservers that may `talk` to the bots, or take part in `rooms`, `consults`, `invites`."""
+        ...
+
+
 @dataclass(frozen=True)
 class House:
     """What lives as long as the process, handed to every use case."""
@@ -48,6 +56,7 @@ class House:
     texts: Texts
     rooms: RoomDirectory
     bot_users: Mapping[str, str]  # bot name → Matrix user id
+    hospitals: Hospitals
     parts: Mapping[type, Any] = field(default_factory=dict)  # what features share, by type
 
     def part(self, kind: type[_T]) -> _T:

@@ -12,8 +12,8 @@ from bot.chat.capability import Capability
 from bot.chat.command import Command, Misunderstood
 from bot.chat.commands import CHAT
 from bot.chat.conversation import ANSWER_MARK, CANCEL, Reading
-from bot.chat.desk import Context, House, RoomFacts, Said
-from bot.chat.heard import Heard, hear
+from bot.chat.desk import Context, Desk, House, RoomFacts, Said
+from bot.chat.heard import Heard, hear, membership
 from bot.chat.message import Message
 from bot.chat.parsing import Parsed, closest, names_of, normal, parse, take_word
 from bot.chat.rich import code, joined, lines, mention
@@ -38,6 +38,7 @@ class Dispatcher:
         self.book = CommandBook(
             [command for capability in self.capabilities for command in capability.commands], house.bot_users
         )
+        self._memberships = [one for capability in self.capabilities for one in capability.memberships]
         self._rules = [rule for capability in self.capabilities for rule in capability.events]
         shown = {name: bot.display_name for name, bot in house.settings.bots.items()}
         self._names = names_of({bot: (user, shown.get(bot, bot)) for bot, user in house.bot_users.items()})
@@ -48,8 +49,13 @@ class Dispatcher:
         heard = self._hear(entry)
         if heard is None:
             return
+        changed = membership(entry.payload)
+        if changed is not None:
+            for handler in self._memberships:
+                await handler(Desk(self.house, tx, entry.bot), changed)
+            return
         ctx = await self._context(tx, entry.bot, heard)
-        if heard.server not in self.house.settings.servers:
+        if heard.server not in self.house.hospitals.servers():
             await self._refuse_stranger(ctx, heard)
         elif not heard.readable:
             await self._explain_unreadable(ctx, heard)
@@ -64,7 +70,7 @@ class Dispatcher:
     async def failed(self, tx: Tx, entry: InboxEntry) -> None:
         """Tell the person that their request failed for good; what the handler did was rolled back."""
         heard = self._hear(entry)
-        if heard is None or heard.server not in self.house.settings.servers or heard.from_curbside:
+        if heard is None or heard.server not in self.house.hospitals.servers() or heard.from_curbside:
             return
         ctx = await self._context(tx, entry.bot, heard)
         if heard.reaction is not None:
@@ -207,7 +213,7 @@ class Dispatcher:
             await self._press_answer(ctx, command.removeprefix(ANSWER_MARK))
             return
         word, rest = take_word(command)
-        found = self.book.find(ctx.bot, word)
+        found, rest = self.book.resolve(ctx.bot, word, rest)
         if found is not None and await self._permitted(ctx, found):
             await self._run(ctx, found, await conversation.read(ctx, found, rest))
 
@@ -285,7 +291,7 @@ class Dispatcher:
         if talk is not None and leaving:
             await self._leave(ctx, talk)
             return
-        command = self.book.find(ctx.bot, parsed.word)
+        command, rest = self.book.resolve(ctx.bot, parsed.word, parsed.rest)
         if command is None:
             await self._unknown(ctx, parsed)
         elif await self._permitted(ctx, command):
@@ -296,7 +302,25 @@ class Dispatcher:
                         "I have dropped the unfinished `{command}`.", command=ctx.typed(talk.command)
                     )
                     await ctx.reply(Message("question", note))
-            await self._run(ctx, command, await conversation.read(ctx, command, parsed.rest))
+            if command.parts and rest.strip():
+                await self._unknown_part(ctx, command, rest)
+                return
+            await self._run(ctx, command, await conversation.read(ctx, command, rest))
+
+    async def _unknown_part(self, ctx: Context, family: Command, rest: str) -> None:
+        word, after = take_word(rest)
+        permitted = await self.book.permitted_parts(ctx, family)
+        near = closest(word, [name.word.partition(" ")[2] for name in permitted])
+        sentence = ctx.t("I do not know {command}.", command=code(ctx.typed(f"{family.word} {word[:40]}")))
+        if near:
+            await store.once(ctx.tx, "mistyped", ctx.bot, ctx.sender, ctx.said.event_id, keep=CORRECTION_TIME)
+            meant = f"{family.word} {near[0]}"
+            question = ctx.t("Did you mean {word}? 👍 runs it.", word=code(ctx.typed(meant)))
+            run = {"👍": f"{ctx.sender} {meant} {after}".rstrip()}
+            await ctx.reply(Message("unknown", lines([sentence, question]), buttons=run))
+        else:
+            more = ctx.t("`{help}` shows what I can do.", help=ctx.typed(f"help {family.word}"))
+            await ctx.reply(Message("unknown", lines([sentence, more])))
 
     async def _unknown(self, ctx: Context, parsed: Parsed) -> None:
         typed = code(ctx.typed(parsed.word[:40]))

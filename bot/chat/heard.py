@@ -49,6 +49,41 @@ class Heard:
         return self.sender.partition(":")[2]
 
 
+@dataclass(frozen=True)
+class Membership:
+    """Somebody's membership of a room changed: `now` and `before` are join, invite, knock, leave or ban.
+
+    `by` did it: the person themselves when they joined, knocked or left.
+    """
+
+    room_id: str
+    user_id: str
+    now: str
+    before: str
+    by: str
+    event_id: str
+
+
+_MEMBERSHIPS = frozenset({"join", "invite", "knock", "leave", "ban"})
+
+
+def membership(payload: Mapping[str, Any]) -> Membership | None:
+    """Read an inbox payload of topic matrix.event; None if nobody's membership changed by it."""
+    event = _table(payload.get("event"))
+    if event.get("type") != "m.room.member":
+        return None
+    user_id, by = _identifier(event.get("state_key"), _USER_ID), _identifier(event.get("sender"), _USER_ID)
+    room_id = _identifier(payload.get("room_id"), _ROOM_ID)
+    event_id = _identifier(event.get("event_id"), _EVENT_ID)
+    if user_id is None or by is None or room_id is None or event_id is None:
+        return None
+    now = _table(event.get("content")).get("membership")
+    before = _table(_table(event.get("unsigned")).get("prev_content")).get("membership")
+    if now not in _MEMBERSHIPS or now == before:  # a new name or picture
+        return None
+    return Membership(room_id, user_id, now, before if before in _MEMBERSHIPS else "leave", by, event_id)
+
+
 def hear(payload: Mapping[str, Any]) -> Heard | None:
     """Read an inbox payload of topic matrix.event; None if it is no room event."""
     event = _table(payload.get("event"))

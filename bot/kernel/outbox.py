@@ -83,7 +83,9 @@ class Outgoing:
     `room` is a room id, `dm:@user:server` for the direct chat with somebody (made when missing), or
     `room:NAME` for a room that an earlier `create` under the same name makes. `op` says what:
     `send` {type, content}, `state` {type, state_key, content}, `redact` {event_id, reason},
-    `create` {name, topic, invite, creation, power}, `invite`/`kick` {user_id, reason}, `join`, `leave`.
+    `create` {name, topic, invite, creation, power, version}, `invite`/`kick`/`ban`/`unban` {user_id,
+    reason}, `levels` {users: {user: level or null}, set: {name: level}} (changes to the power levels as
+    they are when it is sent), `join` {via}, `leave`.
     Inside `content`, an object {"$out": ID} stands for the event that row ID became.
     `buttons` maps a reaction to the command it stands for. When the row is delivered or given up, an
     inbox entry of `topic` is made with `ref`, and `{event_id, room_id}` or `{error}`.

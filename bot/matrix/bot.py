@@ -14,6 +14,7 @@ from pathlib import Path
 
 import aiohttp
 
+from bot.chat.desk import Hospitals
 from bot.kernel import inbox
 from bot.kernel.db import Database, DatabaseTrouble
 from bot.kernel.engine import backoff
@@ -49,6 +50,7 @@ class BotAccount:
         settings: Settings,
         database: Database,
         session: aiohttp.ClientSession,
+        hospitals: Hospitals,
         *,
         poll: float = 0.3,
     ) -> None:
@@ -59,6 +61,7 @@ class BotAccount:
         self._settings = settings
         self._database = database
         self._session = session
+        self._hospitals = hospitals
         self._poll = poll
         self._keys_dir = settings.path(settings.data_dir) / "keys"
         self._sync: SyncLoop | None = None
@@ -131,7 +134,7 @@ class BotAccount:
                 log.warning(advice, extra={"bot": self.name})
             self._sync = SyncLoop(
                 self.name, self.user_id, http=http, database=self._database, crypto=crypto,
-                servers=self._settings.servers,
+                hospitals=self._hospitals,
             )  # fmt: skip
             self._sender = Sender(
                 self.name, self.user_id, http=http, database=self._database, crypto=crypto, poll=self._poll

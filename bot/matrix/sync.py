@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from bot.chat.desk import Hospitals
 from bot.kernel import inbox, metrics, outbox
 from bot.kernel.db import Database, DatabaseTrouble, Tx
 from bot.kernel.failpoints import failpoint
@@ -87,14 +88,14 @@ class SyncLoop:
         http: Http,
         database: Database,
         crypto: CryptoMachine,
-        servers: frozenset[str],
+        hospitals: Hospitals,
     ) -> None:
         self._bot = bot
         self._user_id = user_id
         self._http = http
         self._database = database
         self._crypto = crypto
-        self._servers = servers
+        self._hospitals = hospitals
         self._waiting: dict[str, store.UnreadEvent] = {}
         self._rooms: dict[str, RoomRow] | None = None  # the index; None: read it again
         self._batch = Batch()
@@ -284,7 +285,8 @@ class SyncLoop:
     def _via(self, events: list[dict[str, Any]]) -> list[str]:
         """The servers of those who ended a room; only people whom we may talk to lead us into another."""
         senders = [str(event.get("sender")) for event in events if event.get("type") == "m.room.tombstone"]
-        return [server for sender in senders if (server := sender.partition(":")[2]) in self._servers]
+        allowed = self._hospitals.servers()
+        return [server for sender in senders if (server := sender.partition(":")[2]) in allowed]
 
     async def _backfill(self, room_id: str, start: str, last_event: str | None) -> list[dict[str, Any]]:
         """Fetch what a limited timeline left out: back to the last event seen, or to our joining."""
@@ -339,11 +341,12 @@ class SyncLoop:
         batch.rows[row.room_id] = row
         # The inviting server writes this state; an event forged beside the real one must gain nothing.
         servers = {inviter.partition(":")[2] for inviter in inviters}
-        if servers and servers <= self._servers:
+        allowed = self._hospitals.servers("invites")
+        if servers and servers <= allowed:
             batch.outgoing.append(Outgoing(self._bot, row.room_id, "join", {"via": sorted(servers)}))
         else:
             batch.outgoing.append(Outgoing(self._bot, row.room_id, "leave", {}))
-            batch.refused.append(", ".join(sorted(servers - self._servers))[:255])
+            batch.refused.append(", ".join(sorted(servers - allowed))[:255])
 
     def _take(self, batch: Batch, row: RoomRow, event: dict[str, Any]) -> None:
         """Sort one timeline event: an echo of ours, something to handle, or not readable yet."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from aiohttp import web
 
@@ -22,7 +23,9 @@ _MEASURE_SECONDS = 5.0
 class WebServer:
     """Serves health and metrics of one process."""
 
-    def __init__(self, settings: WebSettings, health: Health, database: Database) -> None:
+    def __init__(
+        self, settings: WebSettings, health: Health, database: Database, pages: Sequence[web.RouteDef] = ()
+    ) -> None:
         self._settings = settings
         self._health = health
         self._database = database
@@ -33,6 +36,7 @@ class WebServer:
                 web.get("/livez", self._livez),
                 web.get("/readyz", self._readyz),
                 web.get("/metrics", self._metrics),
+                *pages,
             ]
         )
 

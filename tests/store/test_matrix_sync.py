@@ -31,6 +31,13 @@ for _ in range(900):
     NESTED = {"a": NESTED}
 
 
+class Allowed:
+    """The hospital policy of these tests."""
+
+    def servers(self, what: str = "talk") -> frozenset[str]:
+        return frozenset({"north.example"})
+
+
 class Hostile:
     """A homeserver that answers `/sync` with what the test says, and knows nothing else."""
 
@@ -95,9 +102,7 @@ async def hostile(db: Database, tmp_path: Path) -> AsyncIterator[Hostile]:
         )  # fmt: skip
         async with db.begin() as tx:
             await store.use_device(tx, "curbside", "DEV")
-        made.loop = SyncLoop(
-            "curbside", BOT, http=http, database=db, crypto=crypto, servers=frozenset({"north.example"})
-        )
+        made.loop = SyncLoop("curbside", BOT, http=http, database=db, crypto=crypto, hospitals=Allowed())
         await made.tells()
         yield made
         await made.loop.close()

@@ -18,6 +18,7 @@ from bot.chat.i18n import Texts
 from bot.chat.message import Message
 from bot.chat.rich import verbatim
 from bot.chat.types import Choice, Text, UserId
+from bot.directory.hospitals import HospitalBook
 from bot.kernel import outbox
 from bot.kernel.audit import audit_lines
 from bot.kernel.clock import ManualClock
@@ -212,5 +213,7 @@ def make_stage(database: Database, clock: ManualClock) -> Stage:
         limits=LimitSettings(commands_per_minute=5),
     )
     assert CHAT.locale is not None
-    house = House(settings, Texts([CHAT.locale]), Rooms(), {"curbside": BOT, "support": SUPPORT})
+    house = House(
+        settings, Texts([CHAT.locale]), Rooms(), {"curbside": BOT, "support": SUPPORT}, HospitalBook(settings)
+    )
     return Stage(database, clock, house)

@@ -14,6 +14,7 @@ from bot.chat.dispatch import Dispatcher
 from bot.chat.i18n import Texts
 from bot.consults import CONSULTS
 from bot.consults.store import consult_rows
+from bot.directory.hospitals import HospitalBook
 from bot.directory.roster import RosterFile
 from bot.kernel import inbox, outbox
 from bot.kernel.clock import ManualClock
@@ -60,7 +61,9 @@ class Ward:
         )
         folders = [one.locale for one in (CHAT, ONCALL, CONSULTS) if one.locale is not None]
         roster = RosterFile(folder / "roster.toml")
-        self.house = House(settings, Texts(folders), self, {"curbside": BOT}, {RosterFile: roster})
+        self.house = House(
+            settings, Texts(folders), self, {"curbside": BOT}, HospitalBook(settings), {RosterFile: roster}
+        )
         self.chats: dict[str, list[tuple[str, dict[str, Any]]]] = {}
         self.plain_rooms: set[str] = set()
         self.broken: set[str] = set()  # rooms that nothing reaches

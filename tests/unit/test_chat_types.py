@@ -15,6 +15,7 @@ from bot.chat.desk import Context, House, RoomFacts, Said
 from bot.chat.i18n import Texts
 from bot.chat.store import Person
 from bot.chat.types import Choice, Language, Text, UserId, WholeNumber, Zone
+from bot.directory.hospitals import HospitalBook
 from bot.kernel.db import Tx
 from bot.settings import BotSettings, Settings
 from tests.support.chat_stage import Rooms
@@ -29,7 +30,13 @@ def context(language: str = "en") -> Context:
         hospital="North", homeserver="http://127.0.0.1:1", server_name="north.example", bots=bots
     )
     assert CHAT.locale is not None
-    house = House(settings, Texts([CHAT.locale]), Rooms(), {"curbside": "@curbside:north.example"})
+    house = House(
+        settings,
+        Texts([CHAT.locale]),
+        Rooms(),
+        {"curbside": "@curbside:north.example"},
+        HospitalBook(settings),
+    )
     return Context(
         house,
         cast(Tx, None),

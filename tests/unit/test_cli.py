@@ -168,7 +168,7 @@ def test_the_database_goes_up_and_down(config: Path) -> None:
     assert db("status").exit_code == 0
     assert run("db", "downgrade", "base", "--config", str(config), typed="n\n").exit_code == 1
     assert db("status").exit_code == 0
-    assert db("downgrade", "--yes", "-1").exit_code == 0
+    assert db("downgrade", "--yes", "base").exit_code == 0
     assert db("status").output.startswith("database: empty\n")
 
 

@@ -1,0 +1,1 @@
+"""Spaces and specialty rooms as declared, who may be in them, and keeping them civil."""
