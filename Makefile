@@ -22,6 +22,7 @@ lint: install
 bench: install
 	$(BIN)/python -m tests.bench.bench_ping
 	$(BIN)/python -m tests.bench.bench_start
+	$(BIN)/python -m tests.bench.bench_rooms
 
 soak: install debian
 	$(BIN)/python -m pytest -m soak $(ARGS)
@@ -46,6 +47,10 @@ debian:
 	@set -e; missing=""; \
 	command -v pg_ctl >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/pg_ctl >/dev/null 2>&1 || missing="$$missing postgresql"; \
 	command -v npm >/dev/null 2>&1 || missing="$$missing npm"; \
+	ls /usr/sbin/postfix >/dev/null 2>&1 || missing="$$missing postfix"; \
+	ls /usr/sbin/saslpasswd2 >/dev/null 2>&1 || missing="$$missing sasl2-bin libsasl2-modules"; \
+	ls /usr/sbin/slapd >/dev/null 2>&1 || missing="$$missing slapd"; \
+	command -v ldapmodify >/dev/null 2>&1 || missing="$$missing ldap-utils"; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
 	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; } \

@@ -19,8 +19,12 @@ from bot.chat.dispatch import Dispatcher
 from bot.chat.i18n import Texts
 from bot.consults import CONSULTS
 from bot.directory.capability import DIRECTORY
+from bot.directory.hospital.capability import HOSPITALS
+from bot.directory.hospital.service import TOPICS as HOSPITAL_TOPICS
 from bot.directory.hospitals import HospitalBook
+from bot.directory.moderators import MODERATOR_POWER, MODERATORS_ROOM
 from bot.directory.roster import RosterFile
+from bot.directory.service import hospitals_of
 from bot.kernel import inbox, outbox, timers
 from bot.kernel.clock import Clock, SystemClock
 from bot.kernel.db import Database, Tx
@@ -32,11 +36,16 @@ from bot.kernel.sealing import KeyRing
 from bot.kernel.timers import Timer
 from bot.matrix.bot import BotAccount
 from bot.matrix.http import MatrixError, open_session
+from bot.matrix.reports import REPORTS
 from bot.matrix.store import RoomIndex
-from bot.matrix.sync import EVENT_TOPIC
+from bot.matrix.sync import EVENT_TOPIC, LEFT_TOPIC
 from bot.oncall import ONCALL
 from bot.rooms.admission import ROOMS
+from bot.rooms.file import NetworkFile
 from bot.rooms.moderation import MODERATION
+from bot.rooms.moderation.lists.capability import LISTS
+from bot.rooms.moderation.lists.service import PolicyBooks
+from bot.rooms.moderation.retention.capability import RETENTION
 from bot.settings import Settings
 from bot.web.health import BotState, Health, bots_probe, problem_probe, work_probe
 from bot.web.server import WebServer
@@ -44,7 +53,6 @@ from bot.web.server import WebServer
 log = logging.getLogger(__name__)
 
 ROLES = ("sync", "worker", "web")
-MODERATORS_ROOM = "room:moderators"
 _DRAIN_SECONDS = 10.0
 _DAY = timedelta(days=1)
 _WORKED = timedelta(minutes=2)  # a worker that worked for so long starts again at once
@@ -58,7 +66,7 @@ def capabilities() -> tuple[Capability, ...]:
         if not isinstance(found, Capability):
             raise CurbsideError(f"The entry point {point.name} of curbside.capabilities is no Capability.")
         outside.append(found)
-    return (CHAT, DIRECTORY, ONCALL, CONSULTS, ROOMS, MODERATION, *outside)
+    return (CHAT, DIRECTORY, HOSPITALS, ONCALL, CONSULTS, ROOMS, MODERATION, LISTS, RETENTION, REPORTS, *outside)
 
 
 def open_database(settings: Settings, clock: Clock | None = None) -> Database:
@@ -78,7 +86,11 @@ def make_house(settings: Settings, known: Sequence[Capability], roster: RosterFi
         RoomIndex(bot_users),
         bot_users,
         HospitalBook(settings),
-        {RosterFile: roster},
+        {
+            RosterFile: roster,
+            NetworkFile: NetworkFile(settings.path(settings.network), settings.language),
+            PolicyBooks: PolicyBooks(),
+        },
     )
 
 
@@ -97,11 +109,13 @@ class Curbside:
         self._capabilities = capabilities()
         self._roster = RosterFile(settings.path(settings.roster), settings.timezone)
         self._house = make_house(settings, self._capabilities, self._roster)
+        self._hospitals = hospitals_of(self._house)
         self._dispatcher = Dispatcher(self._house, self._capabilities)
         self._engine = Engine(
             database, on_entry=self._on_entry, on_timer=self._on_timer, gave_up=self._gave_up, poll=self._poll
         )
         self._topics = {topic: run for one in self._capabilities for topic, run in one.topics.items()}
+        self._topics[LEFT_TOPIC] = self._left
         self._timers = {kind: run for one in self._capabilities for kind, run in one.timers.items()}
         self._accounts: list[BotAccount] = []
         self._stop = asyncio.Event()
@@ -111,6 +125,8 @@ class Curbside:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
+        async with self._database.read() as tx:
+            await self._hospitals.refresh(tx)  # nobody is heard before it is known who may be
         async with open_session() as session:
             if "sync" in self._roles:
                 self._accounts = [
@@ -119,19 +135,19 @@ class Curbside:
                         self._settings,
                         self._database,
                         session,
-                        self._house.hospitals,
+                        self._hospitals,
                         poll=self._poll,
                     )
                     for name in self._bots
                 ]
             tasks = [asyncio.create_task(account.run()) for account in self._accounts]
-            beside: list[asyncio.Task[None]] = []
+            beside = [asyncio.create_task(self._hospitals.keep(self._database, self._look_at_inbox))]
             engine = None
             if "worker" in self._roles:
                 await self._set_daily()
                 await self._ensure_moderators_room()
                 engine = asyncio.create_task(self._engine.run())
-                beside = [
+                beside += [
                     asyncio.create_task(self._keep_working(worker))
                     for capability in self._capabilities
                     for worker in capability.workers
@@ -172,6 +188,10 @@ class Curbside:
             else:
                 return
 
+    def _look_at_inbox(self) -> None:
+        """Hospitals changed, in another process perhaps: what follows from it waits in the inbox."""
+        self._database.wakeups.event("inbox").set()
+
     def _pages(self) -> list[web.RouteDef]:
         """What capabilities add to the web server."""
         return [
@@ -185,6 +205,7 @@ class Curbside:
         health.add("database", work_probe(self._database, self._settings.health))
         health.add("bots", bots_probe(self._bot_states, self._database.clock))
         health.add("roster", problem_probe(self._roster_problem))
+        health.add("network", problem_probe(self._network_problem))
         return health
 
     def _bot_states(self) -> list[BotState]:
@@ -194,9 +215,15 @@ class Curbside:
         error = self._roster.error
         return None if error is None else f"The roster is broken: {error}"
 
+    def _network_problem(self) -> str | None:
+        error = self._house.part(NetworkFile).error
+        return None if error is None else f"The network file is broken: {error}"
+
     # Handlers ------------------------------------------------------------------------------------
 
     async def _on_entry(self, tx: Tx, entry: InboxEntry) -> None:
+        if entry.topic in HOSPITAL_TOPICS:
+            await self._hospitals.refresh(tx)
         if entry.topic == EVENT_TOPIC:
             await self._dispatcher.handle(tx, entry)
         elif (handler := self._topics.get(entry.topic)) is not None:
@@ -238,22 +265,37 @@ class Curbside:
         await self._next_daily(tx)
 
     async def _ensure_moderators_room(self) -> None:
-        """Make the moderators' room on the first start, and invite moderators added since."""
-        moderators = self._settings.moderators
-        if not moderators:
-            return
-        name = next(iter(self._settings.bots))
+        """Make the moderators' room on the first start; give those added since their place and power."""
+        name, moderators = next(iter(self._settings.bots)), self._settings.moderators
         async with self._database.begin() as tx:
             facts = await self._house.rooms.facts(tx, name, MODERATORS_ROOM)
-            if facts is not None:
-                missing = [user for user in moderators if user not in facts.members]
-                await outbox.put_all(
-                    tx, [Outgoing(name, MODERATORS_ROOM, "invite", {"user_id": user}) for user in missing]
-                )
-            elif not await outbox.is_pending(tx, name, MODERATORS_ROOM, "create"):
-                room_name = f"Curbside moderators · {self._settings.hospital}"
-                body = {"name": room_name, "invite": list(moderators), "power": {"users_default": 0}}
-                await outbox.put(tx, Outgoing(name, MODERATORS_ROOM, "create", body))
+            if facts is None:
+                await self._make_moderators_room(tx)
+                return
+            missing = [user for user in moderators if user not in facts.members]
+            outs = [Outgoing(name, MODERATORS_ROOM, "invite", {"user_id": user}) for user in missing]
+            if any(facts.power.get(user, 0) < MODERATOR_POWER for user in moderators):
+                least = dict.fromkeys(moderators, MODERATOR_POWER)
+                outs.append(Outgoing(name, MODERATORS_ROOM, "levels", {"least": least}))
+            await outbox.put_all(tx, outs)
+
+    async def _make_moderators_room(self, tx: Tx) -> None:
+        name, moderators = next(iter(self._settings.bots)), self._settings.moderators
+        if not moderators or await outbox.is_pending(tx, name, MODERATORS_ROOM, "create"):
+            return
+        room_name = f"Curbside moderators · {self._settings.hospital}"
+        body = {"name": room_name, "invite": list(moderators), "power": {"users_default": 0}}
+        least = dict.fromkeys(moderators, MODERATOR_POWER)
+        create = Outgoing(name, MODERATORS_ROOM, "create", body)
+        await outbox.put_all(tx, [create, Outgoing(name, MODERATORS_ROOM, "levels", {"least": least})])
+
+    async def _left(self, desk: Desk, _entry: InboxEntry) -> None:
+        """A bot is in a room no longer: the moderators' room is made anew at once."""
+        name = next(iter(self._settings.bots))
+        if desk.bot == name and await self._house.rooms.facts(desk.tx, name, MODERATORS_ROOM) is None:
+            log.warning("the moderators' room is lost and made anew", extra={"bot": name})
+            desk.tx.audit("system", "moderators.room.lost", self._house.bot_users[name])
+            await self._make_moderators_room(desk.tx)
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -10,15 +10,10 @@ import re
 import tomllib
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Literal
 from urllib.parse import quote, urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     model_validator,
@@ -31,96 +26,26 @@ from pydantic_settings import (
 )
 
 from bot.kernel.errors import CurbsideError
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_USER_ID = re.compile(r"@[0-9a-z._=/+\-]+:[A-Za-z0-9.:\-\[\]]+")
-_SERVER = re.compile(r"[A-Za-z0-9.\-]+(:\d{1,5})?|\[[0-9a-fA-F:.]+\](:\d{1,5})?")
+from bot.setting_types import (
+    Address,
+    BaseUrl,
+    DatabaseUrl,
+    DeviceId,
+    Domain,
+    GuardedUrl,
+    LdapUrl,
+    Prefix,
+    is_loopback,
+)
+from bot.setting_types import Duration as Duration
+from bot.setting_types import Section as Section
+from bot.setting_types import ServerName as ServerName
+from bot.setting_types import UserId as UserId
+from bot.setting_types import Zone as Zone
 
 
 class BadSettings(CurbsideError):
     """A setting is missing or wrong; the message names it and says what to write."""
-
-
-def _duration(value: Any) -> Any:
-    if isinstance(value, str):
-        match = re.fullmatch(r"(\d+)\s*([smhd])", value.strip())
-        if match is None:
-            raise ValueError("must be a length of time such as 90s, 10m, 2h or 1d")
-        return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
-    if isinstance(value, timedelta):
-        return value
-    raise ValueError('must be a length of time in quotes, such as "10m"')
-
-
-def _positive(value: timedelta) -> timedelta:
-    if value <= timedelta(0):
-        raise ValueError("must be longer than nothing")
-    return value
-
-
-def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("must be an IANA time zone such as Europe/Berlin") from None
-    return value
-
-
-def _user_id(value: str) -> str:
-    if not _USER_ID.fullmatch(value) or len(value) > 255:
-        raise ValueError("must be a Matrix user id such as @anna:hospital.example")
-    return value
-
-
-def _server_name(value: str) -> str:
-    if not _SERVER.fullmatch(value):
-        raise ValueError("must be a server name such as hospital.example")
-    return value
-
-
-def _base_url(value: str) -> str:
-    if not re.fullmatch(r"https?://[^\s/]+/?", value):
-        raise ValueError("must be a URL such as https://matrix.hospital.example")
-    return value.rstrip("/")
-
-
-def _database(value: str) -> str:
-    value = value.strip()
-    if value.startswith(("postgresql://", "postgres://")):
-        value = "postgresql+asyncpg://" + value.partition("://")[2]
-    try:
-        whole = re.fullmatch(r"sqlite\+aiosqlite:///\S+|postgresql\+asyncpg://[^\s/]*/\S+", value)
-        urlsplit(value).port  # noqa: B018 - raises ValueError on a port that is none
-    except ValueError:
-        whole = None
-    if value and whole is None:
-        raise ValueError("must be a URL such as postgresql+asyncpg://curbside@localhost/curbside")
-    return value
-
-
-def _prefix(value: str) -> str:
-    if not re.fullmatch(r"[^\w\s]{1,3}", value):
-        raise ValueError("must be one to three signs that are no letters, digits or spaces, such as !")
-    return value
-
-
-def _device_id(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9._=\-]{1,64}", value):
-        raise ValueError("must be 1 to 64 letters, digits and . _ = -, such as CURBSIDE1")
-    return value
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
-Zone = Annotated[str, AfterValidator(_zone)]
-UserId = Annotated[str, AfterValidator(_user_id)]
-ServerName = Annotated[str, AfterValidator(_server_name)]
-BaseUrl = Annotated[str, AfterValidator(_base_url)]
-
-
-class Section(BaseModel):
-    """A table of the settings file; an unknown name in it is an error, not ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class BotSettings(Section):
@@ -130,7 +55,7 @@ class BotSettings(Section):
     password_file: Path | None = None
     token_file: Path | None = None
     appservice_token_file: Path | None = None
-    device_id: Annotated[str, AfterValidator(_device_id)] | None = None
+    device_id: DeviceId | None = None
     display_name: str = "Curbside"
 
     @model_validator(mode="after")
@@ -160,10 +85,16 @@ class LimitSettings(Section):
 
 
 class WebSettings(Section):
-    """Where health and metrics are served; an empty host switches them off."""
+    """Where health, metrics and the sign-in page are served; an empty host switches them off.
+
+    `public_url` is how people's browsers reach it, `proxies` the addresses of reverse proxies whose word
+    about the caller's address counts.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8090, ge=0, le=65535)
+    public_url: GuardedUrl = ""
+    proxies: tuple[str, ...] = ()
 
 
 class HealthSettings(Section):
@@ -173,14 +104,160 @@ class HealthSettings(Section):
     overdue: Duration = timedelta(seconds=30)
 
 
+class EmailSettings(Section):
+    """The mail server that codes leave by, and whose addresses prove something; an empty host: no e-mail."""
+
+    host: str = ""
+    port: int = Field(default=587, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: str = ""
+    password_file: Path | None = None
+    sender: Address = ""
+    domains: dict[Domain, str] = Field(default={})  # mail domain → its institution's name
+    valid: Duration = timedelta(days=180)
+
+    @model_validator(mode="after")
+    def _whole(self) -> EmailSettings:
+        if self.host and not self.sender:
+            raise ValueError("sender is required: the address that mail comes from")
+        if bool(self.user) != (self.password_file is not None):
+            raise ValueError("user and password_file belong together")
+        if self.user and self.security == "none" and not is_loopback(self.host):
+            raise ValueError('security = "none" would send the password in the clear')
+        return self
+
+
+class OidcSettings(Section):
+    """The hospital's sign-in (OpenID Connect); an empty issuer: none.
+
+    `require` names the claims that make a clinician: a claim and the values of which one must be there.
+    `account_claim` names a claim that must be the Matrix id, or on our own homeserver its local part.
+    """
+
+    issuer: GuardedUrl = ""
+    client_id: str = ""
+    client_secret_file: Path | None = None
+    scopes: tuple[str, ...] = ("openid", "profile")
+    require: dict[str, tuple[str, ...]] = Field(default={})
+    account_claim: str = ""
+    npi_claim: str = "npi"
+    prompt: Literal["login", "select_account", "consent", ""] = "login"
+    valid: Duration = timedelta(days=365)
+
+    @model_validator(mode="after")
+    def _whole(self) -> OidcSettings:
+        if self.issuer and not self.client_id:
+            raise ValueError("client_id is required: the name under which the provider knows Curbside")
+        if self.issuer and not (self.require and all(self.require.values())):
+            raise ValueError('require: name the claim of a clinician, such as { role = ["physician"] }')
+        if "openid" not in self.scopes:
+            raise ValueError('scopes: must hold "openid"')
+        return self
+
+
+class LdapSettings(Section):
+    """The hospital's LDAP directory; an empty url: none.
+
+    `user` makes the Matrix id from an entry's attributes: `@{uid}:hospital.example`, or
+    `@{mail|local}:hospital.example` for what stands before the @ of an address.
+    """
+
+    url: LdapUrl = ""
+    bind_dn: str = ""
+    password_file: Path | None = None
+    base: str = ""
+    filter: str = "(objectClass=inetOrgPerson)"
+    user: str = ""
+    name: str = "cn"
+    specialty: str = ""
+    npi: str = ""
+    interval: Duration = timedelta(hours=24)
+    valid: Duration = timedelta(days=30)
+
+    @model_validator(mode="after")
+    def _whole(self) -> LdapSettings:
+        if self.url and not (self.base and self.user):
+            raise ValueError("base and user are required: where people stand, and their Matrix ids")
+        if bool(self.bind_dn) != (self.password_file is not None):
+            raise ValueError("bind_dn and password_file belong together")
+        return self
+
+
+class ScimSettings(Section):
+    """The hospital's SCIM service; an empty url: none. `user` as in `LdapSettings`, from SCIM attributes."""
+
+    url: GuardedUrl = ""
+    token_file: Path | None = None
+    filter: str = ""
+    user: str = ""
+    name: str = "displayName"
+    specialty: str = ""
+    npi: str = ""
+    interval: Duration = timedelta(hours=24)
+    valid: Duration = timedelta(days=30)
+
+    @model_validator(mode="after")
+    def _whole(self) -> ScimSettings:
+        if self.url and not self.user:
+            raise ValueError("user is required: how Matrix ids are made: @{userName}:hospital.example")
+        return self
+
+
 class VerificationSettings(Section):
-    """How clinicians prove who they are, and for how long a proof counts."""
+    """How clinicians prove who they are, and for how long a proof counts.
+
+    A `number`, a moderator's `register_check` and a `vouch` count for so long. L4 takes `vouchers`
+    colleagues of different hospitals; each may make `vouches_per_quarter` (91 days), once they have been
+    at least L3 for `vouch_after`. People are told `warning` before their level falls.
+    """
 
     own_accounts: Literal["L0", "L1", "L2"] = "L0"  # what an account on our own homeserver proves
+    number: Duration = timedelta(days=365)
+    register_check: Duration = timedelta(days=365)
+    vouch: Duration = timedelta(days=365)
+    warning: Duration = timedelta(days=14)
+    vouchers: int = Field(default=2, ge=1, le=10)
+    vouches_per_quarter: int = Field(default=3, ge=0, le=100)
+    vouch_after: Duration = timedelta(days=30)
+    ca_file: Path | None = None  # certificates trusted beside the system's: the hospital's own authority
+    email: EmailSettings = EmailSettings()
+    oidc: OidcSettings = OidcSettings()
+    ldap: LdapSettings = LdapSettings()
+    scim: ScimSettings = ScimSettings()
 
 
 class ModerationSettings(Section):
-    """What the moderators are helped with."""
+    """What the moderators are helped with.
+
+    `reasons` are the templates by number, at most nine, in English, and `reasons_de` the same in German;
+    empty: ours. People and the rooms' state read them, so they name nobody. After `strikes` strikes in
+    `strike_days` days a next step is proposed. So many arrivals within `storm_window` are a rush: into one
+    room, and from one homeserver into all rooms; 0: never. `newcomer` is how long spam is told more
+    strictly of somebody. `reports_token_file` holds a Synapse administrator's access token, with which the
+    reports that people make with their client are fetched.
+    """
+
+    reasons: tuple[str, ...] = Field(default=(), max_length=9)
+    reasons_de: tuple[str, ...] = Field(default=(), max_length=9)
+    strikes: int = Field(default=3, ge=0, le=100)
+    strike_days: int = Field(default=90, ge=1, le=3650)
+    mute: Duration = timedelta(hours=1)
+    spam_mute: Duration = timedelta(minutes=10)
+    newcomer: Duration = timedelta(hours=24)
+    storm_arrivals: int = Field(default=20, ge=0, le=100_000)
+    storm_server_arrivals: int = Field(default=60, ge=0, le=100_000)
+    storm_window: Duration = timedelta(seconds=60)
+    storm_quiet: Duration = timedelta(minutes=5)
+    reports_per_hour: int = Field(default=6, ge=1, le=1000)
+    reports_token_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _templates(self) -> ModerationSettings:
+        if self.reasons_de and len(self.reasons_de) != len(self.reasons):
+            raise ValueError("reasons_de: must have as many entries as reasons")
+        if any(not text.strip() or len(text) > 100 or "@" in text for text in self.reasons + self.reasons_de):
+            raise ValueError("reasons: must each be 1 to 100 characters that name nobody, so without @")
+        return self
 
 
 class ConsultSettings(Section):
@@ -206,7 +283,7 @@ class Settings(BaseSettings):
     server_name: ServerName
     bots: dict[str, BotSettings]
     data_dir: Path = Path("data")
-    database: Annotated[str, AfterValidator(_database)] = ""
+    database: DatabaseUrl = ""
     database_password_file: Path | None = None
     at_rest_keys: Path = Path("secrets/at-rest.keys")
     roster: Path = Path("roster.toml")
@@ -214,7 +291,7 @@ class Settings(BaseSettings):
     profile: Literal["standard", "strict"] = "standard"
     language: Literal["en", "de"] = "en"
     timezone: Zone = "UTC"
-    prefix: Annotated[str, AfterValidator(_prefix)] = "!"
+    prefix: Prefix = "!"
     allowed_servers: tuple[ServerName, ...] = ()
     moderators: tuple[UserId, ...] = ()
     trust: TrustSettings = TrustSettings()
@@ -246,6 +323,8 @@ class Settings(BaseSettings):
                 raise ValueError(f"bots.{name}: a bot's name is lower-case letters, digits, - and _")
             if bot.user_id.partition(":")[2] != self.server_name:
                 raise ValueError(f"bots.{name}.user_id: must be an account of server_name {self.server_name}")
+        if self.verification.oidc.issuer and not self.web.public_url:
+            raise ValueError("web.public_url: is required for verification.oidc; people's browsers go there")
         users = [bot.user_id for bot in self.bots.values()]
         if len(set(users)) != len(users):
             raise ValueError("bots: two bots have the same user_id")

@@ -58,6 +58,13 @@ def federation(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Homeserver
 
 
 @pytest.fixture(scope="session")
+def network_federation(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[HomeserverGroup]":
+    """Three Synapses that federate, named "north", "south" and "east"."""
+    with _running(tmp_path_factory.mktemp("network"), "north", "south", "east") as group:
+        yield group
+
+
+@pytest.fixture(scope="session")
 async def postgres() -> "AsyncIterator[Postgres]":
     """A PostgreSQL; `await postgres.create_database()` gives the URL of an empty database."""
     from tests.support.postgres import Postgres, PostgresUnavailableError

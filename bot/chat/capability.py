@@ -26,6 +26,7 @@ TimerHandler = Callable[["Desk", Timer], Awaitable[None]]
 TopicHandler = Callable[["Desk", InboxEntry], Awaitable[None]]
 DailyHandler = Callable[["Desk"], Awaitable[None]]
 EventHandler = Callable[["Context", Mapping[str, object]], Awaitable[bool]]
+Witness = Callable[["Context", Mapping[str, object]], Awaitable[None]]
 MembershipHandler = Callable[["Desk", "Membership"], Awaitable[None]]
 RouteHandler = Callable[["House", "Database", "web.Request"], Awaitable["web.StreamResponse"]]
 Worker = Callable[["House", "Database"], Awaitable[None]]
@@ -48,7 +49,8 @@ class Capability:
     and a dot) to their handlers; each runs in one transaction and may run again after a crash.
     `migrations` is a folder of Alembic revisions with a branch label of its own; `locale` a folder
     of `<language>.po`. `events` are rules over room events (raw decrypted event; return True when
-    it was theirs). `daily` runs once a day.
+    it was theirs). `witnesses` see every room event before anybody acts on it: commands, what could not
+    be decrypted, and what strangers send too. `daily` runs once a day.
     `memberships` hear of every join, knock, invitation, leaving and ban in a room of the bots, also of
     people whom the hospital policy does not let talk. `routes` are served by the web server. `workers`
     run beside the engine until cancelled, for requests to the outside (a mail server, a directory);
@@ -60,6 +62,7 @@ class Capability:
     timers: Mapping[str, TimerHandler] = field(default_factory=dict)
     topics: Mapping[str, TopicHandler] = field(default_factory=dict)
     events: tuple[EventHandler, ...] = ()
+    witnesses: tuple[Witness, ...] = ()
     memberships: tuple[MembershipHandler, ...] = ()
     daily: DailyHandler | None = None
     routes: tuple[Route, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -19,6 +19,8 @@ from bot.settings import Settings
 
 _T = TypeVar("_T")
 
+MODERATORS_ROOM = "room:moderators"
+
 
 @dataclass(frozen=True)
 class RoomFacts:
@@ -32,11 +34,53 @@ class RoomFacts:
     power: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class StateEvent:
+    """One event of a room's state; an empty `content` has taken the place of an earlier one."""
+
+    sender: str
+    type: str
+    state_key: str
+    content: Mapping[str, Any]
+
+
 class RoomDirectory(Protocol):
     """The room index, as features see it."""
 
     async def facts(self, tx: Tx, bot: str, room: str) -> RoomFacts | None:
         """Facts of a room by id or by key (`dm:@user`, `room:NAME`); None when it does not exist yet."""
+        ...
+
+    async def state(self, tx: Tx, bot: str, room: str, prefix: str) -> Sequence[StateEvent]:
+        """The state of a room whose types begin so: only rules of policy lists are kept."""
+        ...
+
+    async def index_messages(self, tx: Tx, bot: str, rooms: Collection[str]) -> None:
+        """Remember from now on where the messages of these rooms are, the bots' own too; of no others."""
+        ...
+
+    async def messages_before(
+        self, tx: Tx, bot: str, room: str, moment: datetime, most: int
+    ) -> Sequence[str]:
+        """The oldest messages of such a room that were sent before a moment: their event ids."""
+        ...
+
+    async def count_before(self, tx: Tx, bot: str, room: str, moment: datetime) -> int:
+        """How many messages of such a room were sent before a moment."""
+        ...
+
+    async def forget_messages(self, tx: Tx, bot: str, event_ids: Collection[str]) -> None:
+        """Remember these messages no longer."""
+        ...
+
+    async def rooms_of(self, tx: Tx, bot: str, user_id: str) -> Mapping[str, str]:
+        """Every room that somebody is in, invited to or knocking at: room id → join, invite or knock."""
+        ...
+
+    async def people_in(
+        self, tx: Tx, bot: str, rooms: Collection[str], server: str | None = None
+    ) -> Sequence[tuple[str, str, str]]:
+        """Everybody in these rooms, or everybody there from one homeserver: room id, user id, membership."""
         ...
 
 
@@ -107,13 +151,14 @@ class Desk:
         `clear` sends it unencrypted even in an encrypted room: for notices without any content.
         """
         facts = await self._facts(room)
+        bot = self._speaker(room)
         contents = content_of(message, thread=thread, edits=edits, encrypted=facts is None or facts.encrypted)
         outs = [
-            Outgoing(self.bot, room, "send", {"type": "m.room.message", "content": content, "clear": clear})
+            Outgoing(bot, room, "send", {"type": "m.room.message", "content": content, "clear": clear})
             for content in contents
         ]
         kept = buttons.kept(message.buttons, thread)
-        outs[0] = Outgoing(self.bot, room, "send", outs[0].body, buttons=kept, topic=topic, ref=ref)
+        outs[0] = Outgoing(bot, room, "send", outs[0].body, buttons=kept, topic=topic, ref=ref)
         first, *_rest = await outbox.put_all(self.tx, outs)
         if message.buttons and edits is None:
             await outbox.put_all(self.tx, [self._button(room, first, emoji) for emoji in message.buttons])
@@ -124,11 +169,17 @@ class Desk:
         return await self.send(f"dm:{user_id}", message, **options)
 
     async def _facts(self, room: str) -> RoomFacts | None:
-        return await self.house.rooms.facts(self.tx, self.bot, room)
+        return await self.house.rooms.facts(self.tx, self._speaker(room), room)
+
+    def _speaker(self, room: str) -> str:
+        """Who speaks in a room: this bot, but to the moderators the one that made their room."""
+        return next(iter(self.house.bot_users)) if room == MODERATORS_ROOM else self.bot
 
     def _button(self, room: str, first: str, emoji: str) -> Outgoing:
         relation = {"rel_type": "m.annotation", "event_id": {"$out": first}, "key": emoji}
-        return Outgoing(self.bot, room, "send", {"type": "m.reaction", "content": {"m.relates_to": relation}})
+        return Outgoing(
+            self._speaker(room), room, "send", {"type": "m.reaction", "content": {"m.relates_to": relation}}
+        )
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ class Dispatcher:
             [command for capability in self.capabilities for command in capability.commands], house.bot_users
         )
         self._memberships = [one for capability in self.capabilities for one in capability.memberships]
+        self._witnesses = [one for capability in self.capabilities for one in capability.witnesses]
         self._rules = [rule for capability in self.capabilities for rule in capability.events]
         shown = {name: bot.display_name for name, bot in house.settings.bots.items()}
         self._names = names_of({bot: (user, shown.get(bot, bot)) for bot, user in house.bot_users.items()})
@@ -55,6 +56,8 @@ class Dispatcher:
                 await handler(Desk(self.house, tx, entry.bot), changed)
             return
         ctx = await self._context(tx, entry.bot, heard)
+        for witness in self._witnesses:
+            await witness(ctx, entry.payload["event"])
         if heard.server not in self.house.hospitals.servers():
             await self._refuse_stranger(ctx, heard)
         elif not heard.readable:

@@ -6,13 +6,12 @@ sessions is trusted; every other way of telling them would be withheld as well.
 
 from __future__ import annotations
 
-from bot.chat.desk import Desk
+from bot.chat.desk import MODERATORS_ROOM, Desk
 from bot.chat.i18n import Translator
 from bot.chat.message import Message
 from bot.chat.rich import Rich, lines, mention
 from bot.kernel.inbox import InboxEntry
 
-MODERATORS_ROOM = "room:moderators"
 NO_DEVICE = "*"  # nobody can be told: no device of this person is known
 
 

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -14,6 +15,8 @@ import aiohttp
 from sqlalchemy import Table, select
 
 from bot.cli.common import open_keys, opened, outside_migrations
+from bot.directory.hospital.rules import EVERYTHING, LISTED, WARNINGS, standing_of
+from bot.directory.hospitals import HospitalBook
 from bot.directory.policy import may_talk
 from bot.directory.roster import load_roster
 from bot.kernel import migrate
@@ -21,6 +24,7 @@ from bot.kernel.db import Database, Sealed, Tx, sealed_tables
 from bot.kernel.errors import CurbsideError
 from bot.matrix.http import Http, MatrixError
 from bot.matrix.store import SecretBox
+from bot.rooms.file import load_network
 from bot.settings import BotSettings, Settings
 
 _SAMPLE = 100  # sealed rows tried at either end of each table
@@ -49,12 +53,13 @@ async def everything(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding("error", "at_rest_keys", str(error))
         return
     tokens: dict[str, str] = {}
-    async for finding in _database(settings, tokens):
+    hospitals = HospitalBook(settings)
+    async for finding in _database(settings, tokens, hospitals):
         yield finding
     async with aiohttp.ClientSession() as session:
         async for finding in _homeserver(settings, session, tokens):
             yield finding
-    for finding in (*_roster(settings), *_moderators(settings)):
+    for finding in (*_roster(settings, hospitals), *_moderators(settings, hospitals), *_network(settings)):
         yield finding
 
 
@@ -98,7 +103,9 @@ def _data_dir(settings: Settings) -> Iterator[Finding]:
 # Database ----------------------------------------------------------------------------------------
 
 
-async def _database(settings: Settings, tokens: dict[str, str]) -> AsyncIterator[Finding]:
+async def _database(
+    settings: Settings, tokens: dict[str, str], hospitals: HospitalBook
+) -> AsyncIterator[Finding]:
     try:
         async with opened(settings) as database:
             found = await migrate.status(database, outside_migrations())
@@ -110,6 +117,10 @@ async def _database(settings: Settings, tokens: dict[str, str]) -> AsyncIterator
             else:
                 yield Finding("ok", "database", f"reachable, at revision {revision}")
                 for finding in await _sealed(database):
+                    yield finding
+                async with database.read() as tx:
+                    await hospitals.refresh(tx)
+                for finding in _hospitals(settings, hospitals, database.clock.now()):
                     yield finding
                 for name in settings.bots:
                     stored = await SecretBox(database, name).load("login") or {}
@@ -144,6 +155,27 @@ async def _open_some(tx: Tx, table: Table) -> int:
                 tx.open(column, row[0], value)
                 tried += value is not None
     return tried
+
+
+def _hospitals(settings: Settings, hospitals: HospitalBook, now: datetime) -> Iterator[Finding]:
+    """How other hospitals stand, and where the settings say otherwise than their statements."""
+    for hospital in hospitals.known:
+        subject = f"hospitals.{hospital.server}"
+        state, named = standing_of(hospital, now), hospital.server in settings.allowed_servers
+        if state == "expired":
+            yield Finding("warn", subject, "its statement has expired: it may do nothing until it is renewed")
+        elif state != LISTED:
+            still = "; it still stands in allowed_servers, which does not count" if named else ""
+            yield Finding("warn" if named else "ok", subject, f"is {state}{still}")
+        elif hospital.expires is not None:
+            days = (hospital.expires - now).days
+            if hospital.expires - now <= WARNINGS["14d"]:
+                yield Finding("warn", subject, f"its statement expires in {days} days: ask for a new one")
+            elif named and hospital.allowed(now, named) != EVERYTHING:
+                text = "stands in allowed_servers too, but may do only what its statement allows"
+                yield Finding("warn", subject, text)
+            else:
+                yield Finding("ok", subject, f"takes part for {days} days more")
 
 
 # Homeserver --------------------------------------------------------------------------------------
@@ -224,7 +256,7 @@ async def _by_password(subject: str, bot: BotSettings, settings: Settings, http:
 # Who is who --------------------------------------------------------------------------------------
 
 
-def _roster(settings: Settings) -> Iterator[Finding]:
+def _roster(settings: Settings, hospitals: HospitalBook) -> Iterator[Finding]:
     try:
         roster = load_roster(settings.path(settings.roster), settings.timezone)
     except CurbsideError as error:
@@ -232,16 +264,17 @@ def _roster(settings: Settings) -> Iterator[Finding]:
         return
     if not roster.services:
         yield Finding("warn", "roster", "names no service yet: nobody can be consulted")
+    taking_part = hospitals.servers("consults")
     for key, service in roster.services.items():
         people = {*service.on_call, *(shift.who for shift in service.shifts)}
-        outside = sorted(user for user in people if not may_talk(user, settings.servers))
+        outside = sorted(user for user in people if not may_talk(user, taking_part))
         if not people:
             yield Finding("error", f"roster.services.{key}", "has nobody: its consults go to the moderators")
         elif outside:
             yield Finding(
                 "error",
                 f"roster.services.{key}",
-                f"{', '.join(outside)}: of a server that is not in allowed_servers",
+                f"{', '.join(outside)}: of a hospital that takes no part in consults",
             )
         else:
             chain = "" if service.on_call else "; outside its shifts there is nobody"
@@ -250,13 +283,23 @@ def _roster(settings: Settings) -> Iterator[Finding]:
             )
 
 
-def _moderators(settings: Settings) -> Iterator[Finding]:
-    outside = [user for user in settings.moderators if not may_talk(user, settings.servers)]
+def _network(settings: Settings) -> Iterator[Finding]:
+    if not settings.path(settings.network).exists():
+        return
+    try:
+        network = load_network(settings.path(settings.network), settings.language)
+    except CurbsideError as error:
+        yield Finding("error", "network", str(error))
+        return
+    spaces = sum(room.space for room in network.rooms.values())
+    yield Finding("ok", "network", f"{spaces} spaces and {len(network.rooms) - spaces} rooms declared")
+
+
+def _moderators(settings: Settings, hospitals: HospitalBook) -> Iterator[Finding]:
+    outside = [user for user in settings.moderators if not may_talk(user, hospitals.servers())]
     if not settings.moderators:
         yield Finding("warn", "moderators", "nobody is told when a consult finds no answer")
     elif outside:
-        yield Finding(
-            "error", "moderators", f"{', '.join(outside)}: of a server that is not in allowed_servers"
-        )
+        yield Finding("error", "moderators", f"{', '.join(outside)}: of a hospital that does not take part")
     else:
         yield Finding("ok", "moderators", f"{len(settings.moderators)}")

@@ -10,6 +10,10 @@ CONSULTS = Capability(
     "consults",
     commands=COMMANDS,
     timers={service.PAGE_TIMER: service.page_due},
-    topics={service.PAGE_RESULT: service.page_result, service.ROOM_RESULT: service.room_result},
+    topics={
+        service.PAGE_RESULT: service.page_result,
+        service.ROOM_RESULT: service.room_result,
+        service.HOSPITAL: service.hospital_changed,
+    },
     locale=Path(__file__).parent / "locale",
 )

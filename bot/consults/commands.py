@@ -11,6 +11,7 @@ from bot.chat.i18n import message_id
 from bot.chat.types import Choice, Text, UserId
 from bot.consults import service, store, views
 from bot.consults.model import Consult, Outcome, State, Urgency
+from bot.directory.moderators import moderates
 from bot.directory.policy import may_talk
 from bot.oncall.arguments import ServiceArg
 
@@ -42,9 +43,14 @@ class ConsultId:
             consult_id, dashed = read
             if dashed or await store.concerns(ctx.tx, consult_id, ctx.sender):
                 return consult_id
-            if service.is_moderator(ctx) and await store.load(ctx.tx, consult_id) is not None:
+            if await moderates(ctx) and await store.load(ctx.tx, consult_id) is not None:
                 return consult_id
         raise Misunderstood("I know no consult “{word}”.", word=text[:20])
+
+
+async def takes_part(ctx: Context) -> bool:
+    """A `Command.may`: the hospital of the person who asks takes part in consults."""
+    return may_talk(ctx.sender, ctx.house.hospitals.servers("consults"))
 
 
 async def consult(ctx: Context, args: Args) -> None:
@@ -97,7 +103,7 @@ async def handoff(ctx: Context, args: Args) -> None:
     to: str = args["to"]
     if to in ctx.house.bot_users.values():
         raise Misunderstood("That is a bot: please name a colleague.")
-    if not may_talk(to, ctx.house.settings.servers):
+    if not may_talk(to, ctx.house.hospitals.servers("consults")):
         raise Misunderstood("That colleague’s hospital does not take part here, so I cannot ask them.")
     mine, asks = _in_care(ctx), _asks(ctx)
     consult_id = args.get("id") or await _the_one(ctx, "handoff", lambda one: mine(one) or asks(one), to)
@@ -168,6 +174,7 @@ COMMANDS = (
         word="consult",
         help="ask the colleague on call for a service",
         run=consult,
+        may=takes_part,
         args=(
             Arg("service", ServiceArg(), "Which service do you want to ask?"),
             Arg(
@@ -197,6 +204,7 @@ COMMANDS = (
         word="accept",
         help="take a consult that you are asked for",
         run=accept,
+        may=takes_part,
         args=(_WHICH,),
         synonyms=("annehmen",),
         example="C-7F3K",
@@ -215,6 +223,7 @@ COMMANDS = (
         word="answer",
         help="answer a consult in your care",
         run=answer,
+        may=takes_part,
         args=(_WHICH, Arg("answer", Text(), "What is your answer?", rest=True)),
         synonyms=("antwort", "antworten"),
         example="C-7F3K cardiovert if unstable, else metoprolol",
@@ -242,6 +251,7 @@ COMMANDS = (
         word="handoff",
         help="ask a named colleague to take a consult over",
         run=handoff,
+        may=takes_part,
         args=(_WHICH, Arg("to", UserId(), "Who shall take over?")),
         synonyms=("übergeben", "übergabe"),
         example="C-7F3K @bo:hospital.example",

@@ -188,9 +188,16 @@ class Cancel:
     moderator: bool = False
 
 
+@dataclass(frozen=True)
+class Lost:
+    """Somebody's hospital takes part no longer: they cannot be asked, answer or be answered."""
+
+    user: str
+
+
 Event = (
     PageDelivered | PageFailed | Timeout | Accept | Decline | Handoff | RoomReady | RoomFailed
-    | Answer | ReadBack | Cancel
+    | Answer | ReadBack | Cancel | Lost
 )  # fmt: skip
 
 
@@ -261,6 +268,11 @@ class InviteToRoom:
 
 
 @dataclass(frozen=True)
+class RemoveFromRoom:
+    user: str
+
+
+@dataclass(frozen=True)
 class PostQuestion:
     """Put the question into the consult's room."""
 
@@ -277,7 +289,7 @@ class DeliverAnswer:
 
 Effect = (
     Page | Unpage | SetTimer | CancelTimer | TellRequester | TellPerson | TellModerators | TellRoom
-    | OpenRoom | InviteToRoom | PostQuestion | PostAnswer | DeliverAnswer
+    | OpenRoom | InviteToRoom | RemoveFromRoom | PostQuestion | PostAnswer | DeliverAnswer
 )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from bot.consults.model import (
     Event,
     Handoff,
     InviteToRoom,
+    Lost,
     OpenRoom,
     Outcome,
     Page,
@@ -37,6 +38,7 @@ from bot.consults.model import (
     PostQuestion,
     ReadBack,
     Refused,
+    RemoveFromRoom,
     Room,
     RoomFailed,
     RoomReady,
@@ -70,7 +72,7 @@ def decide(consult: Consult, event: Event, now: datetime) -> Decision | Refused:
 
 def _why_not(consult: Consult, event: Event) -> str:
     match event:
-        case PageDelivered() | PageFailed() | Timeout() | RoomReady() | RoomFailed():
+        case PageDelivered() | PageFailed() | Timeout() | RoomReady() | RoomFailed() | Lost():
             return "stale"
         case _ if consult.state in FINAL:
             return str(consult.state)
@@ -322,6 +324,38 @@ def _cancel(consult: Consult, event: Cancel, now: datetime) -> Decision | Refuse
     return Decision(replace(settled, state=State.CANCELLED, closed_at=now), tuple(effects))
 
 
+def _lost(consult: Consult, event: Lost, now: datetime) -> Decision | Refused:
+    """Who may take part no longer is asked nothing more; what they had in care, somebody else is asked for.
+
+    An answer that was given counts. What somebody has asked who is shut out, people have to see to.
+    """
+    user = event.user
+    if user == consult.requester:
+        told: list[Effect] = [TellModerators("requester-lost", user)]
+        if consult.consultant is not None:
+            told.append(TellPerson(consult.consultant, "requester-lost", user))
+        return Decision(consult, tuple(told))
+    asked = tuple(
+        replace(page, outcome=Outcome.WITHDRAWN)
+        if page.user == user and page.outcome in (Outcome.WAITING, Outcome.MISSED)
+        else page
+        for page in consult.asked
+    )
+    had = user == consult.consultant
+    without = replace(consult, asked=asked)
+    if had and consult.state is State.ANSWERED:
+        return Decision(without, (RemoveFromRoom(user),))
+    if had:
+        effects = TellRequester("lost", user), TellModerators("lost", user), RemoveFromRoom(user)
+        alone = replace(without, consultant=None)
+        if consult.current is None:
+            return _ask_next(alone, now, *effects)
+        return Decision(alone, effects)  # somebody else is being asked already
+    if consult.current is not None and consult.current.user == user:
+        return _ask_next(without, now, TellRequester("lost", user), TellModerators("lost", user))
+    return Decision(without) if asked != consult.asked else Refused("stale")
+
+
 # ── parts ──
 
 
@@ -368,9 +402,11 @@ TRANSITIONS: Mapping[tuple[State, type[Event]], tuple[Rule, tuple[State, ...]]] 
     (_S.REQUESTED, Cancel): (_cancel, (_S.CANCELLED,)),
     (_S.UNSTAFFED, PageDelivered): (_delivered, (_S.UNSTAFFED,)),
     (_S.UNSTAFFED, PageFailed): (_page_failed, (_S.UNSTAFFED,)),
-    (_S.UNSTAFFED, Accept): (_accept, (_S.ACCEPTED,)),
+    (_S.UNSTAFFED, Accept): (_accept, _HELD),
     (_S.UNSTAFFED, Decline): (_decline, (_S.UNSTAFFED,)),
     (_S.UNSTAFFED, Handoff): (_handoff, (_S.REQUESTED,)),
+    (_S.UNSTAFFED, RoomReady): (_room_ready, (_S.UNSTAFFED,)),  # whose consultant was lost meanwhile
+    (_S.UNSTAFFED, RoomFailed): (_room_failed, (_S.UNSTAFFED,)),
     (_S.UNSTAFFED, Cancel): (_cancel, (_S.CANCELLED,)),
     (_S.ACCEPTED, PageDelivered): (_delivered, (_S.ACCEPTED,)),
     (_S.ACCEPTED, RoomReady): (_room_ready, (_S.IN_PROGRESS,)),
@@ -387,6 +423,11 @@ TRANSITIONS: Mapping[tuple[State, type[Event]], tuple[Rule, tuple[State, ...]]] 
     (_S.ANSWERED, RoomFailed): (_room_failed, (_S.ANSWERED,)),
     (_S.ANSWERED, ReadBack): (_read_back, (_S.COMPLETED,)),
     (_S.ANSWERED, Cancel): (_cancel, (_S.CANCELLED,)),
+    (_S.REQUESTED, Lost): (_lost, (_S.REQUESTED, _S.UNSTAFFED, *_HELD)),
+    (_S.UNSTAFFED, Lost): (_lost, (_S.UNSTAFFED,)),
+    (_S.ACCEPTED, Lost): (_lost, (_S.ACCEPTED, _S.REQUESTED, _S.UNSTAFFED)),
+    (_S.IN_PROGRESS, Lost): (_lost, (_S.IN_PROGRESS, _S.REQUESTED, _S.UNSTAFFED)),
+    (_S.ANSWERED, Lost): (_lost, (_S.ANSWERED,)),
     (_S.COMPLETED, RoomReady): (_room_ready, (_S.COMPLETED,)),  # a room that came too late says so
     (_S.CANCELLED, RoomReady): (_room_ready, (_S.CANCELLED,)),
 }

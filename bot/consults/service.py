@@ -12,9 +12,11 @@ from bot.consults.model import Consult, Decision, Effect, Event, Refused, Room, 
 from bot.consults.store import Record
 from bot.consults.views import Reader
 from bot.directory.model import Service
+from bot.directory.moderators import MODERATORS_ROOM, moderates
+from bot.directory.policy import may_talk
 from bot.directory.roster import RosterFile
-from bot.kernel import metrics, outbox, timers
-from bot.kernel.inbox import InboxEntry
+from bot.kernel import inbox, metrics, outbox, timers
+from bot.kernel.inbox import InboxEntry, Incoming
 from bot.kernel.outbox import Outgoing
 from bot.kernel.timers import Timer
 from bot.oncall.rules import on_call
@@ -22,12 +24,7 @@ from bot.oncall.rules import on_call
 PAGE_TIMER = "consults.page"
 PAGE_RESULT = "consults.page_result"
 ROOM_RESULT = "consults.room"
-MODERATORS = "room:moderators"
-
-
-def is_moderator(ctx: Context) -> bool:
-    """Whether the person who asks is one of the house's moderators."""
-    return ctx.sender in ctx.house.settings.moderators
+HOSPITAL = "consults.hospital"
 
 
 async def open_consult(ctx: Context, service: Service, urgency: Urgency, question: str) -> None:
@@ -57,7 +54,7 @@ async def accept(ctx: Context, consult_id: str) -> None:
     record = await _load(ctx, consult_id)
     if record is None:
         return
-    event = model.Accept(ctx.sender, stands_in=is_moderator(ctx) or ctx.sender in _on_now(ctx, record))
+    event = model.Accept(ctx.sender, stands_in=await moderates(ctx) or ctx.sender in _on_now(ctx, record))
     if await _ask_for(ctx, record, event, "accept") is not None:
         waited = ctx.now - record.consult.opened_at
         metrics.acknowledge_seconds.labels(str(record.consult.urgency)).observe(waited.total_seconds())
@@ -101,7 +98,7 @@ async def cancel(ctx: Context, consult_id: str) -> None:
     record = await _load(ctx, consult_id)
     if record is None:
         return
-    event = model.Cancel(ctx.sender, moderator=is_moderator(ctx))
+    event = model.Cancel(ctx.sender, moderator=await moderates(ctx))
     record = await _ask_for(ctx, record, event, "cancel")
     if record is not None and ctx.room.room_id != record.origin:
         await ctx.reply(views.done(reader(ctx, ctx.t), record, "cancel"))
@@ -112,7 +109,7 @@ async def hand_off(ctx: Context, consult_id: str, to: str) -> None:
     record = await _load(ctx, consult_id)
     if record is None:
         return
-    event = model.Handoff(ctx.sender, to, moderator=is_moderator(ctx))
+    event = model.Handoff(ctx.sender, to, moderator=await moderates(ctx))
     record = await _ask_for(ctx, record, event, "handoff")
     if record is not None:
         await ctx.reply(views.done(reader(ctx, ctx.t), record, "handoff", to))
@@ -142,6 +139,24 @@ async def room_result(desk: Desk, entry: InboxEntry) -> None:
     await _note(desk, str(entry.payload["ref"]), event, action, room_id=room_id)
 
 
+async def hospital_changed(desk: Desk, entry: InboxEntry) -> None:
+    """A hospital stands otherwise than before: whoever may take part in consults no longer is let go."""
+    server = str(entry.payload["server"])
+    if server in desk.house.hospitals.servers("consults"):
+        return
+    for record in await store.open_with(desk.tx, server):
+        consult = record.consult
+        people = dict.fromkeys(
+            [consult.requester, consult.consultant, *(page.user for page in consult.asked)]
+        )
+        for user in people:
+            if user is None or user.partition(":")[2] != server:
+                continue
+            done = await _happen(desk, record, model.Lost(user), record.bot, "lost")
+            if not isinstance(done, Refused):
+                record = done
+
+
 def reader(desk: Desk, t: Translator) -> Reader:
     """Somebody who speaks `t`, as the views address them."""
     settings = desk.house.settings
@@ -160,7 +175,7 @@ async def _load(ctx: Context, consult_id: str) -> Record | None:
 
 async def _may_know(ctx: Context, record: Record) -> bool:
     return (
-        is_moderator(ctx)
+        await moderates(ctx)
         or ctx.room.room_id in (record.origin, record.room_id)
         or ctx.sender in record.consult.chain
         or ctx.sender in _on_now(ctx, record)
@@ -256,7 +271,7 @@ class _Carrier:
                 if self.desk.house.settings.moderators:
                     at = reader(self.desk, self.desk.house_translator())
                     await self.desk.send(
-                        MODERATORS, views.to_moderators(at, record, what, who, note=self.note)
+                        MODERATORS_ROOM, views.to_moderators(at, record, what, who, note=self.note)
                     )
             case model.TellRoom(what=what):
                 await self._to_room(views.to_room(await self._for_room(), record, what))
@@ -264,6 +279,9 @@ class _Carrier:
                 await self._open_room(invite)
             case model.InviteToRoom(user=user):
                 await outbox.put(tx, Outgoing(record.bot, record.room, "invite", {"user_id": user}))
+            case model.RemoveFromRoom(user=user):
+                if record.consult.room is not Room.NONE:
+                    await outbox.put(tx, Outgoing(record.bot, record.room, "kick", {"user_id": user}))
             case model.PostQuestion():
                 text = await store.question(tx, record.id)
                 await self._to_room(views.question(await self._for_room(), record, text))
@@ -275,16 +293,22 @@ class _Carrier:
 
     async def _page(self, effect: model.Page) -> None:
         record, tx = self.record, self.desk.tx
+        ref = f"{record.id} {effect.number}"
+        if not self._takes_part(effect.user):
+            # As if it could not be delivered: the next one is asked, and the moderators are told.
+            payload = {"ref": ref, "error": "HOSPITAL_NOT_LISTED"}
+            lane = f"{record.bot} consult {record.id}"
+            await inbox.put(tx, Incoming(record.bot, PAGE_RESULT, f"{ref} not asked", lane, payload))
+            return
         safe = await self._private(f"dm:{effect.user}")
         question = await store.question(tx, record.id) if safe else None
         page = views.page(await self._reader(effect.user), record, question)
-        ref = f"{record.id} {effect.number}"
         out = await self.desk.direct(effect.user, page, topic=PAGE_RESULT, ref=ref)
         await store.note_page(tx, record.id, effect.number, out)
 
     async def _unpage(self, effect: model.Unpage) -> None:
         out = await store.page_message(self.desk.tx, self.record.id, effect.number)
-        if out is not None:
+        if out is not None and self._takes_part(effect.user):
             message = views.unpaged(await self._reader(effect.user), self.record, effect.why)
             await self.desk.direct(effect.user, message, edits=out)
 
@@ -298,6 +322,8 @@ class _Carrier:
 
     async def _tell_person(self, effect: model.TellPerson) -> None:
         record, room = self.record, f"dm:{effect.user}"
+        if not self._takes_part(effect.user):
+            return
         question, words = None, ""
         if await self._private(room):
             words = self.words
@@ -332,6 +358,9 @@ class _Carrier:
 
     async def _to_room(self, message: Message) -> None:
         await self.desk.send(self.record.room, message)
+
+    def _takes_part(self, user_id: str) -> bool:
+        return may_talk(user_id, self.desk.house.hospitals.servers("consults"))
 
     def _in_house(self) -> Reader:
         return reader(self.desk, self.desk.house_translator())

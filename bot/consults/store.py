@@ -168,6 +168,26 @@ async def open_for(tx: Tx, user_id: str) -> list[Record]:
     return await _records(tx, (await tx.conn.execute(query)).all())
 
 
+async def open_with(tx: Tx, server: str) -> list[Record]:
+    """The open consults in which people of a homeserver take part, locked until the transaction ends."""
+    theirs = ":" + server
+    asked = select(page_rows.c.consult).where(page_rows.c.user_id.endswith(theirs, autoescape=True))
+    query = (
+        select(consult_rows)
+        .where(consult_rows.c.state.not_in([str(state) for state in FINAL]))
+        .where(
+            or_(
+                consult_rows.c.requester.endswith(theirs, autoescape=True),
+                consult_rows.c.consultant.endswith(theirs, autoescape=True),
+                consult_rows.c.id.in_(asked),
+            )
+        )
+        .order_by(consult_rows.c.id)
+        .with_for_update()
+    )
+    return await _records(tx, (await tx.conn.execute(query)).all())
+
+
 async def of_room(tx: Tx, room_id: str) -> str | None:
     """The consult whose room this is."""
     query = select(consult_rows.c.id).where(consult_rows.c.room_id == room_id).limit(1)

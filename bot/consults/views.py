@@ -62,8 +62,12 @@ NOTHING: Mapping[str, str] = {
     "close": "None of your consults waits for your read-back.",
     "cancel": "You have no open consult.",
 }
+LOST = "**{id}**: the hospital of {who} takes part no longer. Somebody else is asked."
+REQUESTER_LOST = (
+    "**{id}**: the hospital of {who}, who asked, takes part no longer. Please see who looks after it."
+)
 # What rings: news that somebody else made; invitations to rooms ring by themselves.
-_LOUD_TO_REQUESTER = frozenset({"unstaffed", "accepted", "no-room", "still-with", "cancelled"})
+_LOUD_TO_REQUESTER = frozenset({"unstaffed", "accepted", "no-room", "still-with", "lost", "cancelled"})
 _LOUD_TO_PERSON = frozenset({"no-room", "still-yours", "cancelled"})
 _GAP = verbatim(" ")  # an empty line, so that what a person wrote stands apart from what to do next
 
@@ -189,6 +193,8 @@ def _requester_line(reader: Reader, record: Record, what: str, who: str | None) 
             return reader.say("**{id}**: my message to {who} could not be delivered.", record, who=name)
         case "declined":
             return reader.say("**{id}**: {who} has declined.", record, who=name)
+        case "lost":
+            return reader.say(LOST, record, who=name)
         case "handoff":
             return reader.say("**{id}**: {who} wants somebody else to take it.", record, who=name)
         case "still-with":
@@ -286,6 +292,8 @@ def to_person(
                     verbatim(question or ""),
                 ]
             )
+        case "requester-lost":
+            body = reader.say(REQUESTER_LOST, record, who=name)
         case "still-yours":
             body = reader.say("**{id}** stays with you.", record)
         case "handed-over":
@@ -314,13 +322,17 @@ def to_moderators(reader: Reader, record: Record, what: str, who: str | None, *,
             body = reader.say(
                 "**{id}**: nobody took over from {who}, who stays responsible.", record, who=name
             )
+        case "lost":
+            body = reader.say(LOST, record, who=name)
+        case "requester-lost":
+            body = reader.say(REQUESTER_LOST, record, who=name)
         case "room-failed":
             body = reader.say("**{id}**: its room could not be made; it goes on in direct messages.", record)
         case "accepted":
             body = reader.say("**{id}**: {who} has accepted.", record, who=name)
         case _:
             body = reader.say("**{id}** was cancelled by {who}.", record, who=name)
-    return _state(record, body, loud=what in ("page-failed", "room-failed"))
+    return _state(record, body, loud=what in ("page-failed", "room-failed", "lost", "requester-lost"))
 
 
 def _unstaffed(reader: Reader, record: Record) -> Message:

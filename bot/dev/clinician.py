@@ -21,7 +21,7 @@ class Clinician(Device):
         sender: str | None = None,
         contains: str = "",
         kind: str | None = None,
-        timeout: float = 20.0,
+        timeout: float = 60.0,
         after: int = 0,
     ) -> Event:
         """The first readable `m.room.message` from somebody else that matches all that is given.
@@ -52,7 +52,7 @@ class Clinician(Device):
         reply_to: str | None = None,
         txn_id: str | None = None,
         content: Mapping[str, Any] | None = None,
-        timeout: float = 30.0,
+        timeout: float = 60.0,
     ) -> str:
         """Send a text, encrypted where the room is; returns its event id.
 
@@ -123,5 +123,5 @@ class Clinician(Device):
         await self.request("POST", f"{API}/rooms/{quoted(room_id)}/leave", {}, retry=True)
 
     async def _joined(self, room_id: str) -> None:
-        async with asyncio.timeout(30.0):
+        async with asyncio.timeout(60.0):
             await self._until(lambda: room_id in self._client.rooms)

@@ -72,6 +72,23 @@ async def consult_across_hospitals(cast: Cast) -> None:
     await jon.reads(f"{consult} is closed", room_id=room_id, where=room)
 
 
+async def specialty_rooms(cast: Cast) -> None:
+    """Finding a room, and being let in: the hospital says who its clinicians are."""
+    heading("A specialty room")
+    remark(
+        "Each hospital has declared its rooms in a file. Eve is on North Hospital's roster, so its rooms are "
+        "open to her; Sam's name stands there too, but nobody has confirmed who he is."
+    )
+    eve = await cast.enter("Eve Holm", "north", specialty="cardiology")
+    await eve.types("!join cards")
+    rules = await eve.reads("No patient names")
+    await eve.taps(rules, "✅")
+    await eve.reads("Cardiology", ever=True)
+    sam = await cast.enter("Sam Roth", "north", specialty="cardiology", level="L0")
+    await sam.types("!join cards")
+    await sam.reads("!verify")
+
+
 async def nothing_forgotten(cast: Cast) -> None:
     """The audit trail of what was just played."""
     heading("What is left of it")
@@ -92,7 +109,12 @@ async def nothing_forgotten(cast: Cast) -> None:
             raise CurbsideError(f"`curbside {' '.join(command)}` failed.")
 
 
-CHAPTERS: tuple[Chapter, ...] = (first_words, consult_across_hospitals, nothing_forgotten)
+CHAPTERS: tuple[Chapter, ...] = (
+    first_words,
+    consult_across_hospitals,
+    specialty_rooms,
+    nothing_forgotten,
+)
 
 
 async def play(directory: Path, state: dict[str, Any]) -> None:

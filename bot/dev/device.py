@@ -151,7 +151,7 @@ class Device:
         """The place after the newest event so far, for `after`."""
         return len(self.events)
 
-    async def wait_for(self, predicate: Predicate, *, timeout: float = 20.0, after: int = 0) -> Event:
+    async def wait_for(self, predicate: Predicate, *, timeout: float = 60.0, after: int = 0) -> Event:
         """The first event from `after` on that `predicate` accepts, past ones included.
 
         Raises TimeoutError after `timeout` seconds, MatrixError when the sync has ended for good.
@@ -182,7 +182,7 @@ class Device:
         content: Mapping[str, Any],
         *,
         txn_id: str | None = None,
-        timeout: float = 30.0,
+        timeout: float = 60.0,
     ) -> str:
         """As `send`, for any type and content; reactions are never encrypted."""
         txn_id = txn_id or uuid4().hex
@@ -202,7 +202,7 @@ class Device:
         path: str,
         body: Mapping[str, Any] | None = None,
         *,
-        timeout: float = 30.0,
+        timeout: float = 60.0,
         retry: bool | None = None,
     ) -> dict[str, Any]:
         """Any request of the client-server API, with this user's token.

@@ -40,6 +40,8 @@ BOTS = {"curbside": "Curbside", "support": "Curbside Support"}
 STATE_FILE = "state.json"
 
 _READY_SECONDS = 60.0
+_ROOMS_SECONDS = 120.0
+_NETWORK = Path(__file__).with_name("network.toml")
 _STOP_SECONDS = 15.0
 _TAIL_LINES = 25
 _WEB_PORTS = 200  # above the base port: client ports, federation ports from 100, ours from 200
@@ -127,6 +129,7 @@ async def _set_up(
     write_atomically(directory / STATE_FILE, json.dumps(state, indent=1) + "\n", mode=0o600)
     for entry in entries:
         await asyncio.to_thread(wait_ready, entry)
+    await asyncio.gather(*(asyncio.to_thread(_make_rooms, entry) for entry in entries))
     return state
 
 
@@ -222,6 +225,9 @@ def _write_files(hospital: Hospital, servers: Sequence[str], moderator: str, lim
     roster = hospital.folder / "roster.toml"
     if not roster.exists():
         write_atomically(roster, '[services.cardiology]\nname = "Cardiology"\non_call = []\n')
+    network = hospital.folder / "network.toml"
+    if not network.exists():
+        write_atomically(network, _NETWORK.read_text("utf-8"))
     homeserver = hospital.homeserver
     lines = [
         f"hospital = {quoted(hospital.name.capitalize() + ' Hospital')}",
@@ -307,13 +313,11 @@ def _start(hospital: Hospital) -> int:
     """Start this Curbside unless it runs; returns its process id."""
     if pids := running("run", str(hospital.config)):
         return pids[0]
-    # The settings' own environment variables would win over the file just written.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("CURBSIDE_")}
     with hospital.log.open("ab") as log:
         return subprocess.Popen(
             hospital.command,
             cwd=hospital.folder,
-            env=environment,
+            env=_environment(),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -332,6 +336,25 @@ def wait_ready(entry: dict[str, Any]) -> None:
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-_TAIL_LINES:])
             raise CurbsideError(f"The Curbside of {entry['name']} {how}. The end of {log}:\n{tail}")
         time.sleep(0.1)
+
+
+def _make_rooms(entry: dict[str, Any]) -> None:
+    """Make the rooms of this hospital's network file; those that are there already stay as they are."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bot", "rooms", "apply", "--yes", "--config", entry["config"]],
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        timeout=_ROOMS_SECONDS,
+        check=False,
+    )
+    if done.returncode == 1:
+        raise CurbsideError(f"The rooms of {entry['name']} could not be made:\n{done.stdout}{done.stderr}")
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without the settings' own variables, which would win over the file just written."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("CURBSIDE_")}
 
 
 def _against(web: str) -> str | None:

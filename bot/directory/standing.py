@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
+HOLD = "hold"  # the method of a moderator's withdrawal: nothing counts until it is lifted
+VOUCH = "vouch"
+
 
 class Level(IntEnum):
     """A level of verification; `Level["L2"]` reads one."""
@@ -27,7 +30,7 @@ class Level(IntEnum):
 class Evidence:
     """One thing that speaks for who somebody is: it counts until it expires or is withdrawn."""
 
-    method: str  # roster, number, email, server, oidc, ldap, scim, register, vouch
+    method: str  # roster, number, email, server, oidc, ldap, scim, register, vouch, hold
     level: Level
     since: datetime
     until: datetime | None = None
@@ -60,11 +63,19 @@ class Standing:
 
 
 def standing(user_id: str, evidence: Iterable[Evidence], hospital: str, now: datetime) -> Standing:
-    """Somebody's standing at a moment, from all evidence there ever was."""
-    known = tuple(evidence)
-    counting = [one for one in known if one.counts(now)]
-    level = max((one.level for one in counting), default=Level.L0)
-    had = max((one.level for one in known), default=Level.L0)
-    ends = [one.until for one in counting if one.level == level]
-    until = None if None in ends else max((end for end in ends if end is not None), default=None)
+    """Somebody's standing at a moment, from all evidence there ever was; a hold leaves nothing of it."""
+    level = had = Level.L0
+    until: datetime | None = None
+    held = False
+    for one in evidence:
+        had = max(had, one.level)
+        if not one.counts(now):
+            continue
+        held = held or one.method == HOLD
+        if one.level > level:
+            level, until = one.level, one.until
+        elif one.level == level > Level.L0:
+            until = None if until is None or one.until is None else max(until, one.until)
+    if held:
+        level, until = Level.L0, None
     return Standing(user_id, level, until, had, hospital)

@@ -7,19 +7,17 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Column,
-    Connection,
     Dialect,
+    Engine,
     LargeBinary,
     MetaData,
     Table,
     TypeDecorator,
-    event,
     func,
     select,
     update,
@@ -31,13 +29,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from bot.kernel.clock import Clock
 from bot.kernel.errors import CurbsideError
 from bot.kernel.sealing import KeyRing
-from bot.kernel.sqlite import open_inline
+from bot.kernel.sqlite import InlineConnection, InlineEngine
 
 metadata = MetaData()
 # What a database that is away for a moment raises.
 DatabaseTrouble = (SQLAlchemyError, OSError)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_READ_ONLY = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}  # on PostgreSQL
 
 
 def milliseconds(moment: datetime) -> int:
@@ -70,7 +69,7 @@ def place_of(column: Column[Any], row_id: str) -> str:
 class Tx:
     """One open transaction: its connection, its moment, and whom to wake when it commits."""
 
-    def __init__(self, conn: AsyncConnection, now: datetime, keys: KeyRing) -> None:
+    def __init__(self, conn: AsyncConnection | InlineConnection, now: datetime, keys: KeyRing) -> None:
         self.conn = conn
         self.now = now
         self.keys = keys
@@ -125,38 +124,34 @@ class Database:
         self.keys = keys
         self.wakeups = Wakeups()
         self._writer = asyncio.Lock()
-        options: dict[str, Any] = {"pool_size": 8, "pool_pre_ping": True}
+        self._engine: AsyncEngine | InlineEngine
         if self.is_sqlite:
-            # Every transaction of ours ends by itself, so the pool need not roll back once more.
-            options = {
-                "async_creator": partial(open_inline, parsed.database or ""),
-                "pool_reset_on_return": None,
-            }
+            self._engine = InlineEngine(parsed)
+            return
         try:
             # Error texts must not carry the values of a statement into a log.
-            self.engine: AsyncEngine = create_async_engine(url, hide_parameters=True, **options)
+            self._engine = create_async_engine(url, hide_parameters=True, pool_size=8, pool_pre_ping=True)
         except ModuleNotFoundError as error:
             raise CurbsideError(
                 f"The setting `database` needs the package {error.name}: pip install 'curbside[postgres]'."
             ) from None
-        self._reader = self.engine
-        if self.is_sqlite:
-            event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
-            event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
-            self._reader = self.engine.execution_options(curbside_reads=True)
-        else:
-            self._reader = self.engine.execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True
-            )
+
+    @property
+    def engine(self) -> Engine:
+        """SQLAlchemy's own engine underneath, for those who listen to its events."""
+        return self._engine.plain if isinstance(self._engine, InlineEngine) else self._engine.sync_engine
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Tx]:
         """Open a transaction for writing; it commits when the block ends, and rolls back on an error."""
         if self.is_sqlite:
-            async with self._writer, self._transaction(self.engine) as tx:
+            await asyncio.sleep(
+                0
+            )  # nothing below waits: whoever writes without end must not keep out the others
+            async with self._writer, self._transaction() as tx:
                 yield tx
         else:
-            async with self._transaction(self.engine) as tx:
+            async with self._transaction() as tx:
                 yield tx
         for name in tx.wakes:
             self.wakeups.event(name).set()
@@ -164,21 +159,40 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Tx]:
         """Open a transaction that only reads, all at one moment; it never waits for a writer."""
-        async with self._transaction(self._reader) as tx:
+        async with self._transaction(reads=True) as tx:
             yield tx
 
     @asynccontextmanager
-    async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[Tx]:
+    async def _transaction(self, *, reads: bool = False) -> AsyncIterator[Tx]:
         from bot.kernel.audit import chain
 
-        async with engine.connect() as conn, conn.begin():
+        async with self._connection(reads) as conn:
             tx = Tx(conn, self.clock.now(), self.keys)
             yield tx
             if tx.audit_entries:
                 await chain(tx)
 
+    @asynccontextmanager
+    async def _connection(self, reads: bool) -> AsyncIterator[AsyncConnection | InlineConnection]:
+        """A connection in a transaction, which is committed unless an error ends the block."""
+        if isinstance(self._engine, InlineEngine):
+            inline = self._engine.begin("DEFERRED" if reads else "IMMEDIATE")
+            try:
+                yield inline
+            except BaseException:
+                self._engine.discard(inline)
+                raise
+            self._engine.commit(inline)
+            return
+        engine = self._engine.execution_options(**_READ_ONLY) if reads else self._engine
+        async with engine.connect() as conn, conn.begin():
+            yield conn
+
     async def close(self) -> None:
-        await self.engine.dispose()
+        if isinstance(self._engine, InlineEngine):
+            self._engine.close()
+        else:
+            await self._engine.dispose()
 
     async def reseal(self, table: Table, batch: int = 200) -> int:
         """Seal every old value of a table anew under the newest key; returns how many changed."""
@@ -220,21 +234,3 @@ def sealed_tables() -> list[Table]:
 async def count(tx: Tx, table: Table) -> int:
     """How many rows a table holds."""
     return int((await tx.conn.execute(select(func.count()).select_from(table))).scalar_one())
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    for pragma in (
-        "journal_mode=WAL",
-        # A lost last transaction is fetched or sent again under the same id, so WAL's own sync suffices.
-        "synchronous=NORMAL",
-        "foreign_keys=ON",
-        "busy_timeout=2000",  # it holds up everybody here; whoever fails comes again
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    reads = connection.get_execution_options().get("curbside_reads")
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

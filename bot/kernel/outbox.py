@@ -84,8 +84,8 @@ class Outgoing:
     `room:NAME` for a room that an earlier `create` under the same name makes. `op` says what:
     `send` {type, content}, `state` {type, state_key, content}, `redact` {event_id, reason},
     `create` {name, topic, invite, creation, power, version}, `invite`/`kick`/`ban`/`unban` {user_id,
-    reason}, `levels` {users: {user: level or null}, set: {name: level}} (changes to the power levels as
-    they are when it is sent), `join` {via}, `leave`.
+    reason}, `levels` {users: {user: level or null}, least: {user: level}, set: {name: level}} (changes to
+    the power levels as they are when it is sent; `least` raises only), `join` {via}, `leave`, `members` (who is in the room is asked anew).
     Inside `content`, an object {"$out": ID} stands for the event that row ID became.
     `buttons` maps a reaction to the command it stands for. When the row is delivered or given up, an
     inbox entry of `topic` is made with `ref`, and `{event_id, room_id}` or `{error}`.
@@ -286,6 +286,24 @@ async def is_pending(tx: Tx, bot: str, room: str, op: str) -> bool:
         outbox_rows.c.lane == f"{bot} {room}", _PENDING, outbox_rows.c.op == op
     )
     return (await tx.conn.execute(query.limit(1))).first() is not None
+
+
+async def first(tx: Tx, lane: str, op: str) -> OutboxRow | None:
+    """The first row queued in a lane that is for this operation."""
+    query = select(outbox_rows).where(outbox_rows.c.lane == lane, _PENDING, outbox_rows.c.op == op)
+    row = (await tx.conn.execute(query.order_by(outbox_rows.c.id).limit(1))).first()
+    return None if row is None else _opened(tx, row)
+
+
+async def alike(tx: Tx, row: OutboxRow, most: int = 500) -> list[OutboxRow]:
+    """A row, and those queued directly behind it as far as they are for the same operation."""
+    query = select(outbox_rows).where(outbox_rows.c.lane == row.lane, _PENDING, outbox_rows.c.id > row.id)
+    found = [row]
+    for other in await tx.conn.execute(query.order_by(outbox_rows.c.id).limit(most)):
+        if other.op != row.op or (one := _opened(tx, other)) is None:
+            break
+        found.append(one)
+    return found
 
 
 async def is_empty(tx: Tx, lane: str) -> bool:

@@ -1,116 +1,115 @@
 """SQLite on the event loop's own thread.
 
-A statement on a local file takes microseconds; handing it to a thread and back, as aiosqlite does
-several times for each, takes many times longer and made the bots slower than the homeserver. Only the
-connection is ours: SQLAlchemy's aiosqlite dialect drives it (`create_async_engine(async_creator=…)`).
+A statement on a local file takes microseconds; handing it to a thread and back, or only through the
+greenlets of SQLAlchemy's asyncio layer, takes many times longer and made the bots slower than the
+homeserver. So statements run where they are asked for, on SQLAlchemy's plain connection.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from types import TracebackType
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
+from sqlalchemy import Connection, CursorResult, Dialect, Engine, Executable, NullPool, Row, create_engine
+from sqlalchemy.engine import URL
 
-class _Cursor:
-    """A cursor whose coroutines never wait."""
-
-    def __init__(self, cursor: sqlite3.Cursor) -> None:
-        self._cursor = cursor
-
-    async def __aenter__(self) -> _Cursor:
-        return self
-
-    async def __aexit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        self._cursor.close()
-
-    async def execute(self, statement: str, parameters: Sequence[Any] = ()) -> _Cursor:
-        self._cursor.execute(statement, parameters)
-        return self
-
-    async def executemany(self, statement: str, parameters: Sequence[Sequence[Any]]) -> _Cursor:
-        self._cursor.executemany(statement, parameters)
-        return self
-
-    async def fetchone(self) -> Any:
-        return self._cursor.fetchone()
-
-    async def fetchmany(self, size: int | None = None) -> list[Any]:
-        return self._cursor.fetchmany(size or self._cursor.arraysize)
-
-    async def fetchall(self) -> list[Any]:
-        return self._cursor.fetchall()
-
-    async def close(self) -> None:
-        self._cursor.close()
-
-    @property
-    def description(self) -> Any:
-        return self._cursor.description
-
-    @property
-    def rowcount(self) -> int:
-        return self._cursor.rowcount
-
-    @property
-    def lastrowid(self) -> int | None:
-        return self._cursor.lastrowid
-
-    @property
-    def arraysize(self) -> int:
-        return self._cursor.arraysize
-
-    @arraysize.setter
-    def arraysize(self, size: int) -> None:
-        self._cursor.arraysize = size
+_T = TypeVar("_T")
 
 
 class InlineConnection:
-    """What SQLAlchemy expects of an aiosqlite connection."""
+    """What transactions need of SQLAlchemy's AsyncConnection, on a connection that never waits."""
 
-    def __init__(self, path: str) -> None:
-        if path and path != ":memory:":
-            # Whom people talk with stands in it unsealed; its journals get the same mode. Never open a file
-            # that is there: closing any descriptor of it drops this process's locks on it (POSIX), and
-            # another process could then take the write-ahead log away under us.
-            with suppress(FileExistsError):
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        # Autocommit of the driver is off: `bot.kernel.db` says BEGIN itself.
-        self._connection: sqlite3.Connection | None = sqlite3.connect(path, isolation_level=None)
+    def __init__(self, connection: Connection) -> None:
+        self.plain = connection
 
     @property
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
-            raise ValueError("no active connection")
-        return self._connection
+    def dialect(self) -> Dialect:
+        return self.plain.dialect
 
-    def cursor(self) -> _Cursor:
-        return _Cursor(self._open.cursor())
+    async def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[*tuple[Any, ...]]:
+        return self.plain.execute(statement, parameters)
 
-    async def commit(self) -> None:
-        self._open.commit()
+    async def exec_driver_sql(self, statement: str, parameters: Any = None) -> CursorResult[*tuple[Any, ...]]:
+        return self.plain.exec_driver_sql(statement, parameters)
 
-    async def rollback(self) -> None:
-        self._open.rollback()
+    async def stream(
+        self, statement: Executable, parameters: Any = None
+    ) -> AsyncIterator[Row[*tuple[Any, ...]]]:
+        return _each(self.plain.execute(statement, parameters))
 
-    async def create_function(self, *arguments: Any, **options: Any) -> None:
-        self._open.create_function(*arguments, **options)
-
-    async def close(self) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """Close at once."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+    async def run_sync(self, work: Callable[..., _T], *arguments: Any) -> _T:
+        return work(self.plain, *arguments)
 
 
-async def open_inline(path: str) -> InlineConnection:
-    """Open a database file."""
-    return InlineConnection(path)
+async def _each(rows: CursorResult[*tuple[Any, ...]]) -> AsyncIterator[Row[*tuple[Any, ...]]]:
+    for row in rows:
+        yield row
+
+
+class InlineEngine:
+    """The connections to one file; those that are not in use wait for the next transaction."""
+
+    def __init__(self, url: URL) -> None:
+        # Error texts must not carry the values of a statement into a log.
+        self.plain: Engine = create_engine(
+            url.set(drivername="sqlite"),
+            creator=partial(_open, url.database or ""),
+            poolclass=NullPool,
+            hide_parameters=True,
+        )
+        self._idle: list[InlineConnection] = []
+
+    def begin(self, mode: str) -> InlineConnection:
+        """Begin a transaction: `DEFERRED` to read, `IMMEDIATE` to write."""
+        connection = self._idle.pop() if self._idle else InlineConnection(self.plain.connect())
+        try:
+            connection.plain.exec_driver_sql(f"BEGIN {mode}")
+        except BaseException:
+            connection.plain.close()
+            raise
+        return connection
+
+    def commit(self, connection: InlineConnection) -> None:
+        """Commit, and keep the connection for the next transaction; it is closed where that fails."""
+        try:
+            connection.plain.commit()
+        except BaseException:
+            self.discard(connection)
+            raise
+        self._idle.append(connection)
+
+    def discard(self, connection: InlineConnection) -> None:
+        """Take back what was done, and close the connection."""
+        connection.plain.close()
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        while self._idle:
+            self._idle.pop().plain.close()
+
+
+def _open(path: str) -> sqlite3.Connection:
+    if path and path != ":memory:":
+        # Whom people talk with stands in it unsealed; its journals get the same mode. Never open a file
+        # that is there: closing any descriptor of it drops this process's locks on it (POSIX), and
+        # another process could then take the write-ahead log away under us.
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    # Autocommit of the driver is off: the engine says BEGIN itself.
+    connection = sqlite3.connect(path, isolation_level=None)
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+_PRAGMAS: Sequence[str] = (
+    "journal_mode=WAL",
+    # A lost last transaction is fetched or sent again under the same id, so WAL's own sync suffices.
+    "synchronous=NORMAL",
+    "foreign_keys=ON",
+    "busy_timeout=2000",  # it holds up everybody here; whoever fails comes again
+)

@@ -137,8 +137,9 @@ class BotAccount:
                 hospitals=self._hospitals,
             )  # fmt: skip
             self._sender = Sender(
-                self.name, self.user_id, http=http, database=self._database, crypto=crypto, poll=self._poll
-            )
+                self.name, self.user_id, http=http, database=self._database, crypto=crypto, poll=self._poll,
+                strict=self._settings.profile == "strict",
+            )  # fmt: skip
             await self._until_one_ends(self._sync, self._sender)
         finally:
             if self._sync is not None:

@@ -184,6 +184,20 @@ class Http:
                 raise MatrixError(0, "CURBSIDE_NOT_JSON")
             return body
 
+    async def request_list(self, path: str, *, timeout: float = 60.0) -> list[Any]:
+        """GET what is a JSON list, such as a room's whole state; raises MatrixError."""
+        async with self._exchange("GET", path, None, {}, None, timeout) as response:
+            raw = await response.read()
+            if response.status != 200:
+                raise _error(response, _object(raw))
+            try:
+                body = jsonlib.loads(raw)
+            except (ValueError, RecursionError):
+                body = None
+            if not isinstance(body, list):
+                raise MatrixError(0, "CURBSIDE_NOT_JSON")
+            return body
+
     @asynccontextmanager
     async def _exchange(
         self,

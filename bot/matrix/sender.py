@@ -15,6 +15,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from bot.directory.moderators import MODERATORS_ROOM
 from bot.kernel import inbox, metrics, outbox
 from bot.kernel.db import Database, DatabaseTrouble, Tx
 from bot.kernel.engine import backoff
@@ -27,6 +28,7 @@ from bot.matrix.crypto.ports import Encrypted, Undecryptable, Withheld
 from bot.matrix.http import Http, MatrixError, TokenRevoked, quoted
 from bot.matrix.making import CLIENT, RoomMaker, Undeliverable
 from bot.matrix.rooms import as_mapping
+from bot.matrix.strict import is_allowed_reaction
 from bot.matrix.sync import tell_identity_change
 
 log = logging.getLogger(__name__)
@@ -55,7 +57,15 @@ class Sender:
     """Sends the outbox rows of one bot."""
 
     def __init__(
-        self, bot: str, user_id: str, *, http: Http, database: Database, crypto: CryptoMachine, poll: float
+        self,
+        bot: str,
+        user_id: str,
+        *,
+        http: Http,
+        database: Database,
+        crypto: CryptoMachine,
+        poll: float,
+        strict: bool = False,
     ) -> None:
         """`poll`: seconds after which to look for rows of another process; our own wake us at once."""
         self._bot = bot
@@ -63,7 +73,8 @@ class Sender:
         self._http = http
         self._database = database
         self._crypto = crypto
-        self._rooms = RoomMaker(bot, user_id, http=http, database=database, crypto=crypto)
+        self._strict = strict
+        self._rooms = RoomMaker(bot, user_id, http=http, database=database, crypto=crypto, strict=strict)
         self._started_at = database.clock.now()
         self._lanes: dict[str, asyncio.Task[bool]] = {}
         self._poll = poll
@@ -158,6 +169,8 @@ class Sender:
         except MatrixError as error:
             # Another server sends its invitation out before it knows of it itself.
             reply = row.op in ("join", "leave") and error.errcode == "M_FORBIDDEN"
+            # We were thrown out, and our own sync has not come to it: there will be another such room.
+            reply = reply or (row.room == MODERATORS_ROOM and error.errcode == "M_FORBIDDEN")
             early = reply and row.attempts < _INVITATION_ATTEMPTS
             if error.transient or early:
                 pause = (
@@ -196,10 +209,14 @@ class Sender:
             return await self._send(row, ready)
         if row.op == "create":
             return await self._sent(row, None, await self._rooms.create(row))
+        if row.op == "join":
+            return await self._sent(row, None, await self._rooms.join(row))
         room_id: str | None = row.room
         if not row.room.startswith("!"):
             async with self._database.read() as tx:
                 room_id = await store.named_room(tx, self._bot, row.room)
+        if room_id is None and row.room == MODERATORS_ROOM:
+            room_id = await self._make_moderators_room(row)
         if room_id is None:
             if not row.room.startswith("dm:"):
                 raise Undeliverable("NO_SUCH_ROOM")
@@ -208,8 +225,47 @@ class Sender:
             async with self._database.read() as tx:
                 ready = await self._ready(tx, row, room_id)
             return await self._send(row, ready)
+        if row.op == "levels":
+            return await self._change_levels(row, room_id)
+        if row.op == "members":
+            await self._list_members(room_id)
+            return await self._sent(row, None, room_id)
         await self._rooms.act(row, room_id)
         return await self._sent(row, None, room_id)
+
+    async def _make_moderators_room(self, row: OutboxRow) -> str | None:
+        """What is said to the moderators waits until their lost room is made anew, and is said there.
+
+        Whoever makes it queues the row for it behind this one; None when nobody does.
+        """
+        async with self._database.read() as tx:
+            create = await outbox.first(tx, row.lane, "create")
+        if create is not None:
+            room_id = await self._rooms.create(create)
+            await self._sent(create, None, room_id)
+            return room_id
+        if row.attempts < _UNKNOWN_ROOM_ATTEMPTS:
+            raise MatrixError(0, "CURBSIDE_ROOM_LOST")
+        return None
+
+    async def _change_levels(self, row: OutboxRow, room_id: str) -> bool:
+        """Change power levels, together with the changes queued behind: 300 mutes in a raid are one event."""
+        async with self._database.read() as tx:
+            rows = await outbox.alike(tx, row)
+        try:
+            await self._rooms.set_levels(room_id, [one.body for one in rows])
+        except MatrixError as error:
+            if len(rows) == 1 or error.transient or isinstance(error, TokenRevoked):
+                raise
+            rows = [row]  # one of them is refused: each for itself, then
+            await self._rooms.set_levels(room_id, [row.body])
+        failpoint("outbox.after_send")
+        async with self._database.begin() as tx:
+            for one in rows:
+                await outbox.mark_sent(tx, one.id, room_id=room_id)
+            empty = await outbox.is_empty(tx, row.lane)
+        failpoint("outbox.after_mark")
+        return empty
 
     async def _sent(self, row: OutboxRow, event_id: str | None, room_id: str) -> bool:
         failpoint("outbox.after_send")
@@ -233,6 +289,8 @@ class Sender:
                 raise Undeliverable("UNKNOWN_ROOM")
             raise MatrixError(0, "CURBSIDE_ROOM_NOT_SYNCED")
         event_type: str = row.body["type"]
+        if self._strict and event_type == "m.reaction" and not is_allowed_reaction(content):
+            raise Undeliverable("STRICT_REACTION")
         sealed: Encrypted | None = None
         if room.encrypted and event_type != "m.reaction" and not row.body.get("clear"):
             if members is None:
@@ -355,11 +413,11 @@ class Sender:
         present: dict[str, str] = {}
         for event in answer.get("chunk") or []:
             membership = as_mapping(as_mapping(event).get("content")).get("membership")
-            if membership in store.PRESENT and isinstance(event.get("state_key"), str):
+            if membership in store.HERE and isinstance(event.get("state_key"), str):
                 present[event["state_key"]] = str(membership)
         async with self._database.begin() as tx:
             now = await store.room(tx, self._bot, room_id)
             # What has happened in the room since may be newer than the list.
             if before is not None and now is not None and before.last_event == now.last_event:
                 await store.replace_members(tx, self._bot, room_id, present)
-        return list(present)
+        return [user_id for user_id, membership in present.items() if membership in store.PRESENT]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -27,9 +27,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bot.chat.desk import RoomFacts
+from bot.chat.desk import RoomFacts, StateEvent
 from bot.kernel.db import Database, Sealed, Tx, UtcTime, metadata
 from bot.matrix.rooms import RoomShape
+from bot.matrix.roomstate import store as roomstate
 
 bot_accounts = Table(
     "bot_accounts",
@@ -96,6 +97,7 @@ unread_events = Table(
 Index("ix_unread_session", unread_events.c.bot, unread_events.c.room_id, unread_events.c.session_id)
 
 PRESENT = ("join", "invite")
+HERE = (*PRESENT, "knock")
 
 
 # The statements of every event are built once: building them anew cost more than running them.
@@ -342,6 +344,13 @@ async def named_room(tx: Tx, bot: str, name: str) -> str | None:
     return await _find_direct(tx, bot, name[3:])
 
 
+async def is_direct_chat(tx: Tx, bot: str, room_id: str) -> bool:
+    """Whether a room is somebody's direct chat with the bot."""
+    query = select(room_names.c.name).where(room_names.c.bot == bot, room_names.c.room_id == room_id)
+    query = query.where(room_names.c.name.startswith("dm:", autoescape=True))
+    return (await tx.conn.execute(query.limit(1))).first() is not None
+
+
 def _direct_query(bot: str, user_id: str) -> Any:
     return (
         select(rooms.c.room_id)
@@ -367,7 +376,7 @@ async def _find_direct(tx: Tx, bot: str, user_id: str) -> str | None:
     return found
 
 
-class RoomIndex:
+class RoomIndex(roomstate.MessageIndex):
     """The room index as features see it (`bot.chat.desk.RoomDirectory`)."""
 
     def __init__(self, bot_users: Mapping[str, str]) -> None:
@@ -399,6 +408,31 @@ class RoomIndex:
             version=row.version,
             power=powers,
         )
+
+    async def state(self, tx: Tx, bot: str, room: str, prefix: str) -> Sequence[StateEvent]:
+        room_id = await named_room(tx, bot, room)
+        return [] if room_id is None else await roomstate.read(tx, bot, room_id, prefix)
+
+    async def rooms_of(self, tx: Tx, bot: str, user_id: str) -> Mapping[str, str]:
+        query = select(room_members.c.room_id, room_members.c.membership).where(
+            room_members.c.bot == bot,
+            room_members.c.user_id == user_id,
+            room_members.c.membership.in_(HERE),
+        )
+        return {row.room_id: row.membership for row in await tx.conn.execute(query)}
+
+    async def people_in(
+        self, tx: Tx, bot: str, rooms: Collection[str], server: str | None = None
+    ) -> Sequence[tuple[str, str, str]]:
+        query = select(room_members.c.room_id, room_members.c.user_id, room_members.c.membership).where(
+            room_members.c.bot == bot,
+            room_members.c.room_id.in_(list(rooms)),
+            room_members.c.membership.in_(HERE),
+        )
+        if server is not None:
+            query = query.where(room_members.c.user_id.endswith(f":{server}", autoescape=True))
+        query = query.order_by(room_members.c.room_id, room_members.c.user_id)
+        return [(row.room_id, row.user_id, row.membership) for row in await tx.conn.execute(query)]
 
 
 _room = room  # inside RoomIndex.facts the name is an argument

@@ -20,10 +20,13 @@ from bot.kernel.failpoints import failpoint
 from bot.kernel.inbox import Incoming
 from bot.kernel.outbox import Outgoing
 from bot.matrix import store
+from bot.matrix.arrivals import follow_up
 from bot.matrix.crypto.machine import CryptoMachine
 from bot.matrix.crypto.ports import IdentityChange, Undecryptable
 from bot.matrix.http import Http, MatrixError, TokenRevoked, quoted
 from bot.matrix.rooms import as_int, as_mapping
+from bot.matrix.roomstate import StateChanges
+from bot.matrix.roomstate import store as roomstate
 from bot.matrix.store import RoomRow
 
 log = logging.getLogger(__name__)
@@ -53,6 +56,9 @@ _FILTER = _filter(50)
 _FIRST_FILTER = _filter(1)  # what was said before we were here is not ours to answer
 
 EVENT_TOPIC = "matrix.event"
+STATE_TOPIC = "matrix.state"  # kept state of a room has changed
+LEFT_TOPIC = "matrix.left"  # we are in a room no longer
+MOVED_TOPIC = "matrix.moved"  # a room was upgraded, and both rooms say so
 IDENTITY_TOPIC = "matrix.identity_changed"
 
 
@@ -75,6 +81,8 @@ class Batch:
         self.moved: list[RoomRow] = []  # rooms that may have become another's successor, or got one
         self.successors: list[tuple[str, str]] = []
         self.refused: list[str] = []
+        self.left: list[str] = []
+        self.state = StateChanges()
 
 
 class SyncLoop:
@@ -219,6 +227,8 @@ class SyncLoop:
             self._read_invite(batch, known.setdefault(room_id, RoomRow(self._bot, room_id)), as_mapping(data))
         for room_id in left:
             row = known.setdefault(room_id, RoomRow(self._bot, room_id))
+            if row.membership == "join" and _storable(room_id):
+                batch.left.append(room_id)
             row.membership, row.last_event = "leave", None
             batch.rows[room_id] = row
             batch.strangers.append(room_id)
@@ -243,6 +253,8 @@ class SyncLoop:
         row.joined = as_int(summary.get("m.joined_member_count"), row.joined or 1)
         row.invited = as_int(summary.get("m.invited_member_count"), row.invited or 0)
         state = _events(data.get("state"))
+        if newcomer:
+            batch.state.fresh.add(row.room_id)
         quiet = not (newcomer or limited or summary or state or any("state_key" in event for event in events))
         row.unsaved = row.unsaved + 1 if quiet else _SAVE_AFTER
         if row.unsaved >= _SAVE_AFTER:
@@ -257,10 +269,14 @@ class SyncLoop:
         for index, event in enumerate(events):
             if event.get("state_key") is not None:
                 self._apply_state(batch, row, event)
+            elif event.get("type") == "m.room.redaction":
+                batch.state.take_redaction(row.room_id, event)
             if isinstance(event.get("event_id"), str):
                 row.last_event = event["event_id"]
             if not first and index >= start:
                 self._take(batch, row, event)
+        if not first:
+            batch.outgoing += follow_up(self._bot, self._user_id, row, events[start:])
         via, successor = self._via(events), row.shape.replaced_by or ""
         if newcomer or via:
             batch.moved.append(row)
@@ -326,6 +342,7 @@ class SyncLoop:
         elif kind == "m.room.create":
             row.version = str(content.get("room_version", "1"))[:32]
         row.shape.apply(event)
+        batch.state.take(row.room_id, event)
 
     def _read_invite(self, batch: Batch, row: RoomRow, data: Mapping[str, Any]) -> None:
         """Accept an invitation from a hospital that the policy allows; decline any other."""
@@ -355,6 +372,7 @@ class SyncLoop:
             return
         if not (_storable(event_id) and _storable(sender) and _storable(row.room_id) and _shallow(event)):
             return
+        batch.state.take_message(row.room_id, event)
         encrypted = event.get("type") == "m.room.encrypted" and event.get("state_key") is None
         if encrypted:
             result = self._crypto.decrypt(row.room_id, event)
@@ -398,11 +416,19 @@ class SyncLoop:
             await store.forget_members(tx, self._bot, room_id)
         for old, new in batch.successors:
             await store.rename_room(tx, self._bot, old, new)
+            payload = {"old": old, "new": new}
+            lane = f"{self._bot} {new}"
+            await inbox.put(tx, Incoming(self._bot, MOVED_TOPIC, f"{old} {new}"[:255], lane, payload))
         stored = await inbox.put_all(tx, batch.incoming)
         metrics.messages.labels(self._bot, "in", "journaled").inc(stored)
         await outbox.put_all(tx, batch.outgoing)
         for out, event_id, room_id in batch.echoes:
             await outbox.mark_sent(tx, out, event_id=event_id, room_id=room_id)
+        changed = await roomstate.keep(tx, self._bot, batch.state)
+        told = [(LEFT_TOPIC, room_id) for room_id in batch.left]
+        for topic, room_id in [*told, *((STATE_TOPIC, room_id) for room_id in changed)]:
+            source, lane = f"{room_id} {next_batch}"[:255], f"{self._bot} {room_id}"
+            await inbox.put(tx, Incoming(self._bot, topic, source, lane, {"room_id": room_id}))
         for server in batch.refused:
             tx.audit("system", "invite.refused", server)
         for room_id, session_id, raw in batch.unread:

@@ -5,12 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from bot.directory.standing import Level
 
 JOIN_RULES = ("invite", "knock", "restricted", "knock_restricted", "public")
 HISTORY = ("invited", "joined", "shared", "world_readable")
 WATCH = ("off", "warn", "redact")
+# State by which a room could be opened, shut or taken over: only the bot sends it.
+GUARDED: Mapping[str, int] = dict.fromkeys(
+    (
+        "m.room.encryption",
+        "m.room.guest_access",
+        "m.room.history_visibility",
+        "m.room.join_rules",
+        "m.room.power_levels",
+        "m.room.retention",
+        "m.room.server_acl",
+        "m.room.tombstone",
+        "org.curbside.room",
+    ),
+    100,
+)
 
 
 @dataclass(frozen=True)
@@ -27,20 +43,36 @@ class Power:
     events: Mapping[str, int] = field(default_factory=dict)
     moderators: int = 50  # what everybody gets who moderates
 
+    def content(self) -> dict[str, Any]:
+        """The levels without people, as in m.room.power_levels."""
+        return {
+            "events_default": self.events_default,
+            "state_default": self.state_default,
+            "users_default": self.users_default,
+            "invite": self.invite,
+            "kick": self.kick,
+            "ban": self.ban,
+            "redact": self.redact,
+            "events": {**GUARDED, **self.events},
+            "notifications": {"room": self.moderators},
+        }
+
 
 @dataclass(frozen=True)
 class DeclaredRoom:
     """A specialty room, or (`space`) a space, with its template's values filled in.
 
     `key` names it in the file, in commands and in the house (`room:network/KEY`); `parent` is the key of
-    the space it stands in. `level` is what somebody must be verified as to be in it. `rules` are what a
-    newcomer accepts; with `mute` they are mute until then. `retention` is how long messages stay (None:
-    for ever). `servers` limits it to these homeservers (the server ACL); None means whoever the hospital
-    policy lets into rooms.
+    the space it stands in. `name` is what the room is called on the homeserver, `names` what people of
+    each language read. `adopt` is the id of a room that exists already. `level` is what somebody must be
+    verified as to be in it. `rules` are what a newcomer accepts; with `mute` they are mute until then.
+    `retention` is how long messages stay (None: for ever). `servers` limits it to these homeservers (the
+    server ACL); None means whoever the hospital policy lets into rooms.
     """
 
     key: str
     name: str
+    names: Mapping[str, str] = field(default_factory=dict)  # language → name
     space: bool = False
     parent: str | None = None
     topic: str = ""
@@ -62,7 +94,12 @@ class DeclaredRoom:
     mute: bool = False
     listed: bool = False  # in the homeserver's public room list
     version: str | None = None
+    adopt: str | None = None
     archived: bool = False
+
+    def title(self, language: str) -> str:
+        """What to call it towards somebody who reads this language."""
+        return self.names.get(language) or self.name
 
     @property
     def house_name(self) -> str:
@@ -72,11 +109,15 @@ class DeclaredRoom:
 
 @dataclass(frozen=True)
 class PolicyList:
-    """A Matrix policy list to subscribe to: `apply` is False for a dry run; `dont_apply` are globs."""
+    """A Matrix policy list to subscribe to: `apply` is False for a dry run; `dont_apply` are globs.
+
+    `via` names homeservers through which to enter its room, for an id that names none.
+    """
 
     room: str  # id or alias
     apply: bool = False
     dont_apply: tuple[str, ...] = ()
+    via: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from bot.kernel import metrics
 from bot.kernel.db import Database
@@ -18,6 +19,51 @@ log = logging.getLogger(__name__)
 
 _NO_STORE = {"Cache-Control": "no-store"}
 _MEASURE_SECONDS = 5.0
+_LARGEST_BODY = 64 * 1024  # bytes: the forms here are small
+_SECONDS = 60.0
+# For every answer that does not say otherwise itself (OWASP secure headers).
+_GUARDED = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Server": "Curbside",
+}
+_WORDS = {400: "bad request", 404: "not found", 405: "method not allowed", 413: "too large", 503: "try again"}
+
+
+@web.middleware
+async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse what is too large or takes too long; an error shows its class in words, nothing of itself."""
+    if (request.content_length or 0) > _LARGEST_BODY:
+        return _refusal(413)
+    try:
+        async with asyncio.timeout(_SECONDS):
+            return await handler(request)
+    except web.HTTPMethodNotAllowed as error:
+        return _refusal(405, {"Allow": error.headers["Allow"]})
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return _refusal(error.status)
+    except TimeoutError:
+        return _refusal(503)
+    except Exception as error:
+        log.error("a page failed", exc_info=error)
+        return _refusal(500)
+
+
+def _refusal(status: int, headers: Mapping[str, str] | None = None) -> web.Response:
+    text = _WORDS.get(status, "something went wrong") + "\n"
+    return web.Response(text=text, status=status, headers={**_NO_STORE, **(headers or {})})
+
+
+async def _add_headers(_request: web.Request, answer: web.StreamResponse) -> None:
+    for name, value in _GUARDED.items():
+        if name == "Server":
+            answer.headers[name] = value  # instead of the library and its version
+        else:
+            answer.headers.setdefault(name, value)
 
 
 class WebServer:
@@ -30,7 +76,8 @@ class WebServer:
         self._health = health
         self._database = database
         self._runner: web.AppRunner | None = None
-        self.app = web.Application()
+        self.app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_guard])
+        self.app.on_response_prepare.append(_add_headers)
         self.app.add_routes(
             [
                 web.get("/livez", self._livez),

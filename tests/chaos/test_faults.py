@@ -104,7 +104,7 @@ async def test_a_newcomer_is_answered_once_when_one_endpoint_fails_for_a_while(
     began = time.monotonic()
     fault = add(behind.proxy, endpoint, kind, times=None)
     asking = asyncio.create_task(_ask_as_newcomer(behind, ada))
-    await behind.proxy.wait_for(lambda _log: fault.hits > 0, timeout=30)
+    await behind.proxy.wait_for(lambda _log: fault.hits > 0, timeout=120)
     await asyncio.sleep(_WINDOW + 1)  # how long it fails
     if kind not in (Kind.SLOW, Kind.DUPLICATED):
         assert behind.proxy.rate_to(ENDPOINTS[endpoint][1], _WINDOW, since=began) <= _MOST_PER_SECOND

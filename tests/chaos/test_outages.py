@@ -41,7 +41,7 @@ async def _readyz(port: int) -> tuple[int, str]:
         return answer.status, await answer.text()
 
 
-async def _logged(house: Running, text: str, *, times: int = 1, timeout: float = 60.0) -> None:
+async def _logged(house: Running, text: str, *, times: int = 1, timeout: float = 120.0) -> None:
     """Wait until the log says something so often."""
     async with asyncio.timeout(timeout):
         while house.log.read_text().count(text) < times:

@@ -21,7 +21,7 @@ from tests.support.house import Running, start_curbside
 from tests.support.jsclient import JsClient, JsClientTimeout, JsEvent
 
 NO_WARNING = {"color": "none", "reason": None}
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 TRUST = 'users_without_identity = "withhold"'
 
 

@@ -29,7 +29,7 @@ async def test_ping_is_echoed_in_chats_rooms_and_threads(stage: Stage, encrypted
     root = await ada.says("a root", room)
     pong = await ada.asks("!ping threaded", "threaded", room=room, thread=root)
     assert thread_of(pong) == root
-    seen = await bela.client.wait_for_message(contains="pong threaded", sender=stage.bot, timeout=40)
+    seen = await bela.client.wait_for_message(contains="pong threaded", sender=stage.bot, timeout=120)
     assert seen["encrypted"] == encrypted
 
 
@@ -95,7 +95,7 @@ async def test_in_a_room_with_both_bots_one_answers(stage: Stage) -> None:
     room = await ada.room(stage.bot, support)
     await ada.asks("!ping once", "pong once", room=room)
     await ada.says("!support ping you", room)
-    answer = await ada.client.wait_for_message(contains="pong you", room_id=room, timeout=40)
+    answer = await ada.client.wait_for_message(contains="pong you", room_id=room, timeout=120)
     assert answer["sender"] == support
     await ada.asks("!curbside ping last", "pong last", room=room)
     pongs = [

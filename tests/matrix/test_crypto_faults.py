@@ -53,7 +53,7 @@ async def test_a_failed_share_is_made_good_by_the_next_send(
     with suppress(MatrixError) if kind is Kind.DROP_AFTER else pytest.raises(MatrixError):
         await one.say(room_id, "lost")
     assert fault.hits == 1
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         await one.say(room_id, "arrives")
     await ada.wait_for_message(contains="arrives")
 
@@ -72,7 +72,7 @@ async def test_a_cancelled_share_is_made_good_by_the_next_send(
     with pytest.raises(asyncio.CancelledError):
         await send
     between.remove(fault)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         await one.say(room_id, "arrives")
     await ada.wait_for_message(contains="arrives")
 
@@ -86,7 +86,7 @@ async def test_a_notice_of_withholding_that_fails_does_not_stop_the_message(
     room_id = await room_of(one, eve)
     between.add(Kind.BAD_GATEWAY, ".*/sendToDevice/m.room_key.withheld/.*", times=1)
     assert [w.new for w in (await one.say(room_id, "one")).withheld] == [True]
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         await one.say(room_id, "two")
     hits = between.requests(".*/sendToDevice/m.room_key.withheld/.*")
     assert [entry.status for entry in hits] == [502, 200]
@@ -116,7 +116,7 @@ async def test_after_sync_keeps_what_failed_for_the_next_time(
     await one.machine.after_sync()
     assert one.machine._uploads.count == 10
     between.remove(fault)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while one.machine._uploads.count == 10 or one.machine._requests:
             await one.machine.after_sync()
     assert one.machine._uploads.count > 10
@@ -171,7 +171,7 @@ async def test_a_hospital_that_is_away_does_not_stop_the_others(
     one.open()
     await asyncio.to_thread(federation.stop, "south")
     try:
-        async with asyncio.timeout(25):
+        async with asyncio.timeout(60):
             sealed = await one.say(room_id, "south is away")
             await ada.wait_for_message(contains="south is away")
         # Ben's device is known from before. What cat, who came later, cannot read is said.
@@ -184,7 +184,7 @@ async def test_a_hospital_that_is_away_does_not_stop_the_others(
     finally:
         await asyncio.to_thread(federation.start)
     one.clock.advance(timedelta(minutes=10))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while (await one.say(room_id, "south is back")).withheld:
             one.clock.advance(timedelta(minutes=10))
     await cat.wait_for_message(contains="south is back")
@@ -217,7 +217,7 @@ async def test_a_sync_given_again_after_a_crash_still_decrypts(
     room_id = await room_of(one, ada)
     await ada.send(room_id, "hello")
     since = one.since
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (sync := await one.fetch(2000)).get("to_device", {}).get("events"):
             one.since = since
     first = one.machine.receive_sync(sync)
@@ -241,7 +241,7 @@ async def test_a_store_that_cannot_be_written_changes_nothing(
     room_id = await room_of(one, ada)
     await ada.send(room_id, "hello")
     since = one.since
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (sync := await one.fetch(2000)).get("to_device", {}).get("events"):
             one.since = since
     with monkeypatch.context() as patch:

@@ -44,7 +44,7 @@ def dev(*arguments: str) -> str:
 
 
 def ready(web: str) -> bool:
-    with urllib.request.urlopen(web + "/readyz", timeout=10) as answer:
+    with urllib.request.urlopen(web + "/readyz", timeout=60) as answer:
         return bool(json.load(answer)["ready"])
 
 

@@ -177,7 +177,7 @@ async def test_a_device_that_is_logged_out_says_so(homeserver, clinician):
     ada = await clinician(homeserver, "ada")
     await ada.request("POST", "/_matrix/client/v3/logout")
     with pytest.raises(MatrixError, match="logged out"):
-        await ada.wait_for(lambda _: False, timeout=40)
+        await ada.wait_for(lambda _: False, timeout=90)
 
 
 async def test_there_are_no_rate_limits(homeserver, clinician):

@@ -156,5 +156,5 @@ async def test_concurrent_writers_make_one_chain_that_verifies_all_along(db: Dat
     watcher = asyncio.create_task(watch())
     await asyncio.wait_for(asyncio.gather(*(write(number) for number in range(writers))), 60)
     busy = False
-    await asyncio.wait_for(watcher, 10)
+    await asyncio.wait_for(watcher, 60)
     assert await verify(db) == (writers * each * 2, [])

@@ -58,13 +58,13 @@ class Recorder:
         if self.fail(name):
             raise LookupError(name)
 
-    def engine(self, db: Database) -> Engine:
-        return Engine(db, on_entry=self.on_entry, on_timer=self.on_timer, gave_up=self.gave_up)
+    def engine(self, db: Database, poll: float = 0.25) -> Engine:
+        return Engine(db, on_entry=self.on_entry, on_timer=self.on_timer, gave_up=self.gave_up, poll=poll)
 
     def has(self, entries: int, fired: int) -> bool:
         return (len(self.entries), len(self.fired)) == (entries, fired)
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
         async with asyncio.timeout(seconds):
             while not condition():
                 self.changed.clear()
@@ -77,7 +77,7 @@ async def running(engine: Engine) -> AsyncIterator[asyncio.Task[None]]:
     try:
         yield task
         engine.drain()
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 30)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -184,7 +184,7 @@ async def test_the_loops_wake_at_once_for_entries_and_exactly_for_timers(
     live = open_database(clock=SystemClock())
     recorder = Recorder()
     loop = asyncio.get_running_loop()
-    async with running(recorder.engine(live)):
+    async with running(recorder.engine(live, poll=60.0)):
         await put(live, "$first")
         await recorder.until(lambda: recorder.entries == ["$first"])
         delays = []
@@ -193,7 +193,7 @@ async def test_the_loops_wake_at_once_for_entries_and_exactly_for_timers(
             await put(live, f"${number}")
             await recorder.until(partial(recorder.has, number + 2, 0))
             delays.append(loop.time() - began)
-        assert sorted(delays)[2] < 0.25, "new work waited for the next poll"
+        assert sorted(delays)[2] < 3, "new work waited for the next poll"
         late = []
         for number in range(3):
             async with live.begin() as tx:
@@ -202,7 +202,7 @@ async def test_the_loops_wake_at_once_for_entries_and_exactly_for_timers(
             await recorder.until(partial(recorder.has, 6, number + 1))
             late.append((datetime.now(due_at.tzinfo) - due_at).total_seconds())
         # Not before its moment, whose milliseconds are cut off; and late by no more than a busy machine is.
-        assert min(late) >= -0.001 and sorted(late)[1] < 0.15, late
+        assert min(late) >= -0.001 and sorted(late)[1] < 2, late
 
 
 async def test_draining_finishes_what_is_in_hand_and_starts_nothing_new(
@@ -223,25 +223,25 @@ async def test_draining_finishes_what_is_in_hand_and_starts_nothing_new(
     engine = Engine(live, on_entry=slow, on_timer=never, gave_up=never)
     await put(live, "$a", "$b")
     async with running(engine) as task:
-        await asyncio.wait_for(begun.wait(), 5)
+        await asyncio.wait_for(begun.wait(), 30)
         engine.drain()
         finished, _ = await asyncio.wait([task], timeout=0.3)
         assert not finished, "it left its work lying"
         go_on.set()
-        await asyncio.wait_for(task, 2)
+        await asyncio.wait_for(task, 30)
     assert done == ["$a"]
     assert (await counts(live))[0] == {"done": 1, "pending": 1}
 
 
 async def test_an_idle_engine_drains_promptly(db: Database) -> None:
-    engine = Recorder().engine(db)
+    engine = Recorder().engine(db, poll=60.0)
     loop = asyncio.get_running_loop()
     async with running(engine) as task:
         await asyncio.wait([task], timeout=0.2)
         began = loop.time()
         engine.drain()
-        await asyncio.wait_for(task, 5)
-        assert loop.time() - began < 1.5
+        await asyncio.wait_for(task, 30)
+        assert loop.time() - began < 4
 
 
 async def test_the_database_being_away_for_a_while_is_survived(caplog: pytest.LogCaptureFixture) -> None:
@@ -261,7 +261,7 @@ async def test_the_database_being_away_for_a_while_is_survived(caplog: pytest.Lo
             with caplog.at_level(logging.ERROR):
                 server._process.send_signal(signal.SIGINT)
                 await asyncio.to_thread(server._process.wait, 10)
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(60):
                     while {record.__dict__.get("step") for record in caplog.records} < {
                         "handle_one",
                         "fire_one",
@@ -269,7 +269,7 @@ async def test_the_database_being_away_for_a_while_is_survived(caplog: pytest.Lo
                         assert not task.done(), "the engine gave up"
                         await asyncio.wait([task], timeout=0.05)
             await start_again(server)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while True:
                     try:
                         await put(db, "$after")
@@ -306,7 +306,7 @@ async def test_a_backlog_leaves_the_loop_to_others(db: Database) -> None:
     recorder = Recorder()
     turns = 0
     async with running(recorder.engine(db)):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while len(recorder.entries) < 200:
                 turns += 1
                 await asyncio.sleep(0)

@@ -22,7 +22,7 @@ from bot.matrix.store import IdentityPins, RoomRow, SecretBox
 from bot.settings import TrustSettings
 
 BOT, ROOM = "@curbside:north.example", "!plain:north.example"
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 class Slow:

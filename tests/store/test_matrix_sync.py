@@ -232,3 +232,28 @@ async def test_a_moderators_room_that_the_bot_was_thrown_out_of_is_made_anew(hos
     async with hostile.db.begin() as tx:
         assert await index.facts(tx, "curbside", "room:moderators") is None
         assert not await outbox.is_pending(tx, "curbside", "room:moderators", "create")
+
+
+async def test_what_was_said_while_somebody_arrived_from_afar_is_followed_by_something(
+    hostile: Hostile,
+) -> None:
+    """A message beside an arrival in the room's graph reaches the newcomer's server only with a later event."""
+    ours = hostile.event("m.room.create", {"room_version": "11"}, BOT, state_key="")
+    levels = hostile.event("m.room.power_levels", {"users": {BOT: 100}}, BOT, state_key="")
+    await hostile.tells(join={})
+    await hostile.tells(join={OURS: hostile.room(hostile.arrival(), state=[ours, levels])})
+    join = {"membership": "join"}
+    near = hostile.event("m.room.member", join, ADA, state_key=ADA)
+    renamed = hostile.event(
+        "m.room.member", join, STRANGER, state_key=STRANGER, unsigned={"prev_content": join}
+    )
+    await hostile.tells(join={OURS: hostile.room(near, renamed)})
+    assert await hostile.queued() == []
+    far = hostile.event("m.room.member", join, STRANGER, state_key=STRANGER)
+    await hostile.tells(join={OURS: hostile.room(far)})
+    assert await hostile.queued() == [("send", OURS)]
+    crowd = {"m.joined_member_count": 9}
+    await hostile.tells(join={OURS: {**hostile.room(far), "summary": crowd}})
+    await hostile.tells(join={THEIRS: hostile.room(hostile.arrival(), state=[hostile.created()])})
+    await hostile.tells(join={THEIRS: hostile.room(far)})
+    assert await hostile.queued() == [("send", OURS)]

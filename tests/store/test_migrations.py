@@ -210,5 +210,5 @@ async def test_deciding_that_nothing_is_to_be_done_needs_no_alembic(tmp_path: Pa
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-c", program, stderr=asyncio.subprocess.PIPE
     )
-    _, problems = await asyncio.wait_for(child.communicate(), 30)
+    _, problems = await asyncio.wait_for(child.communicate(), 120)
     assert child.returncode == 0, problems.decode()

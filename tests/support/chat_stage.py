@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from sqlalchemy import select
 from bot.chat import CHAT
 from bot.chat.capability import Capability
 from bot.chat.command import Arg, Args, Command, Misunderstood
-from bot.chat.desk import Context, House, RoomFacts
+from bot.chat.desk import Context, House, RoomFacts, StateEvent
 from bot.chat.dispatch import Dispatcher
 from bot.chat.i18n import Texts
 from bot.chat.message import Message
@@ -91,6 +91,9 @@ class Rooms:
         if room == DIRECT:
             return RoomFacts(room, True, (BOT, ANNA), True)
         return RoomFacts(room, True, (BOT, SUPPORT, ANNA, BEN), False) if room == WARD else None
+
+    async def state(self, tx: Tx, bot: str, room: str, prefix: str) -> Sequence[StateEvent]:
+        return ()
 
 
 @dataclass

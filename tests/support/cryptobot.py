@@ -88,7 +88,7 @@ class Bot:
 
     async def fetch(self, timeout_ms: int = 0) -> dict[str, Any]:
         query = {"timeout": str(timeout_ms)} | ({"since": self.since} if self.since else {})
-        return await self.http.request("GET", f"{API}/sync", query=query, timeout=30)
+        return await self.http.request("GET", f"{API}/sync", query=query, timeout=60)
 
     def take(self, sync: Mapping[str, Any]) -> None:
         self.machine.receive_sync(sync)
@@ -111,7 +111,7 @@ class Bot:
         return outcome
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not condition():
                 await self.sync(2000)
 

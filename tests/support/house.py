@@ -21,7 +21,7 @@ import aiohttp
 from bot.dev.synapse import Homeserver, register_user
 
 BOTS = ("curbside", "support")
-_READY_SECONDS = 60.0
+_READY_SECONDS = 120.0
 
 
 class Running:
@@ -112,7 +112,7 @@ port = {self.port}
             self.process.kill()
             self.process.wait()
 
-    async def stop(self, seconds: float = 20.0) -> int:
+    async def stop(self, seconds: float = 60.0) -> int:
         """End the process in order; returns its exit status."""
         assert self.process is not None
         if self.process.poll() is None:

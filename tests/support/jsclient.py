@@ -29,7 +29,10 @@ Isolation = Literal["signed", "all"]
 
 FOLDER = Path(__file__).parent / "jsclient"
 INSTALL_TIMEOUT_S = 240
-COMMAND_TIMEOUT_S = 30.0
+# Events are waited for, so patience costs nothing where all is well; on a busy machine a homeserver that
+# first asks another one for keys may take its time.
+COMMAND_TIMEOUT_S = 120.0
+EVENT_TIMEOUT_S = 60.0
 LINE_LIMIT = 16 * 1024 * 1024
 
 
@@ -122,7 +125,7 @@ class JsClient:
         isolation: Isolation = "signed",
         cross_sign: bool = True,
         auto_join: bool = False,
-        timeout: float = 60.0,
+        timeout: float = COMMAND_TIMEOUT_S,
     ) -> JsClient:
         """Starts the client and returns after its first sync.
 
@@ -168,7 +171,7 @@ class JsClient:
         return self._process.pid
 
     async def wait_for(
-        self, predicate: Callable[[JsEvent], object], timeout: float = 20.0, after: int = 0
+        self, predicate: Callable[[JsEvent], object], timeout: float = EVENT_TIMEOUT_S, after: int = 0
     ) -> JsEvent:
         """Returns the first of `events[after:]` that the predicate accepts, waiting `timeout` seconds for it.
 
@@ -197,7 +200,7 @@ class JsClient:
             raise JsClientTimeout(f"not seen within {timeout} s; the last reports: {kinds}") from None
 
     async def wait_for_message(
-        self, room_id: str, sender: str, contains: str = "", timeout: float = 20.0, after: int = 0
+        self, room_id: str, sender: str, contains: str = "", timeout: float = EVENT_TIMEOUT_S, after: int = 0
     ) -> JsEvent:
         """Returns the sender's first readable message in the room whose body contains the text."""
 
@@ -212,7 +215,7 @@ class JsClient:
         return await self.wait_for(matches, timeout, after)
 
     async def wait_for_undecryptable(
-        self, room_id: str, sender: str, timeout: float = 20.0, after: int = 0
+        self, room_id: str, sender: str, timeout: float = EVENT_TIMEOUT_S, after: int = 0
     ) -> JsEvent:
         """Returns the sender's first event in the room that could not be decrypted."""
         return await self.wait_for(
@@ -222,7 +225,7 @@ class JsClient:
         )
 
     async def wait_for_membership(
-        self, membership: str, room_id: str | None = None, timeout: float = 20.0, after: int = 0
+        self, membership: str, room_id: str | None = None, timeout: float = EVENT_TIMEOUT_S, after: int = 0
     ) -> JsEvent:
         """Returns the first change of the own membership to this value, in this room or in any."""
         return await self.wait_for(
@@ -349,11 +352,19 @@ class JsClient:
                 await self._process.stdin.drain()
                 return await answer
         except TimeoutError:
-            raise JsClientTimeout(f"{command}: no answer within {timeout} s: {self._last_words()}") from None
+            said = f"{await self._requests()}; {self._last_words()}"
+            raise JsClientTimeout(f"{command}: no answer within {timeout} s: {said}") from None
         except (BrokenPipeError, ConnectionResetError) as error:
             raise JsClientError(f"{command}: the JavaScript client has ended") from error
         finally:
             del self._answers[number]
+
+    async def _requests(self) -> str:
+        """The client's requests to the homeserver that are under way, failed or took long."""
+        with suppress(JsClientError, TimeoutError):
+            async with asyncio.timeout(5.0):
+                return json.dumps(await self.command("requests", timeout=60.0))
+        return "it does not answer at all"
 
     def _last_words(self) -> str:
         return " | ".join(self._complaints) or "it wrote nothing to its standard error"

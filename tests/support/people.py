@@ -16,7 +16,7 @@ from bot.dev.clinician import Clinician, Event
 from bot.dev.synapse import Homeserver, register_user
 from tests.support.house import Running, wait_ready
 
-PATIENCE_S = 40.0  # the machine may be busy; what comes, comes at once
+PATIENCE_S = 120.0  # the machine may be busy; what comes, comes at once
 
 
 class Person:

@@ -16,7 +16,7 @@ import asyncpg
 
 _BINARY_FOLDERS = "/usr/lib/postgresql/*/bin"
 _USER = "curbside"
-_START_TIMEOUT_S = 30.0
+_START_TIMEOUT_S = 120.0
 # Nothing of a test's database needs to survive a power cut.
 _SETTINGS = {
     "fsync": "off",
@@ -107,7 +107,7 @@ class Postgres:
 
     async def _connect(self) -> Any:
         return await asyncpg.connect(
-            host="127.0.0.1", port=self.port, user=_USER, database="postgres", timeout=5
+            host="127.0.0.1", port=self.port, user=_USER, database="postgres", timeout=30
         )
 
     async def _until_ready(self) -> None:

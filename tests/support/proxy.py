@@ -178,7 +178,7 @@ class FaultProxy:
         return busiest / window_s
 
     async def wait_for(
-        self, condition: Callable[[list[Entry]], bool], path: str = ".*", *, timeout: float = 10.0
+        self, condition: Callable[[list[Entry]], bool], path: str = ".*", *, timeout: float = 60.0
     ) -> list[Entry]:
         """The requests that match `path`, once `condition` holds for them. Raises TimeoutError."""
         async with asyncio.timeout(timeout), self._changed:

@@ -23,6 +23,7 @@ from bot.kernel.engine import Engine
 from bot.kernel.inbox import InboxEntry
 from bot.kernel.timers import Timer, timer_rows
 from bot.oncall import ONCALL
+from bot.rooms.file import NetworkFile
 from bot.settings import BotSettings, Settings
 
 BOT = "@curbside:hs"
@@ -62,7 +63,12 @@ class Ward:
         folders = [one.locale for one in (CHAT, ONCALL, CONSULTS) if one.locale is not None]
         roster = RosterFile(folder / "roster.toml")
         self.house = House(
-            settings, Texts(folders), self, {"curbside": BOT}, HospitalBook(settings), {RosterFile: roster}
+            settings,
+            Texts(folders),
+            self,
+            {"curbside": BOT},
+            HospitalBook(settings),
+            {RosterFile: roster, NetworkFile: NetworkFile(folder / "network.toml")},
         )
         self.chats: dict[str, list[tuple[str, dict[str, Any]]]] = {}
         self.plain_rooms: set[str] = set()
@@ -81,7 +87,8 @@ class Ward:
         room_id = self.room_id(room)
         direct = room_id.startswith("!dm-")
         members = (BOT, "@" + room_id[4:]) if direct else (BOT, REQ, ANNA, BEN, MOD)
-        return RoomFacts(room_id, room not in self.plain_rooms, members, direct)
+        power = dict.fromkeys(self.house.settings.moderators, 50)
+        return RoomFacts(room_id, room not in self.plain_rooms, members, direct, power=power)
 
     def room_id(self, room: str) -> str:
         if room.startswith("dm:@"):

@@ -55,7 +55,7 @@ def test_the_secrets_are_made_once_each_for_its_reader(tmp_path: Path) -> None:
     (tmp_path / "deploy").mkdir()
     shutil.copy(ROOT / "deploy" / "prepare.sh", tmp_path / "deploy")
     script = ["sh", str(tmp_path / "deploy" / "prepare.sh"), "hospital.example", "St. Example"]
-    done = subprocess.run(script, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(script, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     made = tmp_path / "deploy" / "made"
     owners = {"postgres_password": 999, "registration_secret": 991, "database_password": 10001}
@@ -70,11 +70,11 @@ def test_the_secrets_are_made_once_each_for_its_reader(tmp_path: Path) -> None:
     assert settings["database"]["args"]["password"] == password
     kind, _, seed = (made / "synapse" / "signing.key").read_text().split()
     assert (kind, len(seed)) == ("ed25519", 43)
-    again = subprocess.run(script, capture_output=True, text=True, timeout=30)
+    again = subprocess.run(script, capture_output=True, text=True, timeout=120)
     assert again.returncode == 1
     assert "overwrites nothing" in again.stderr
     assert (made / "secrets" / "postgres_password").read_text() == password
-    wrong = subprocess.run([*script[:2], "https://hospital"], capture_output=True, text=True, timeout=30)
+    wrong = subprocess.run([*script[:2], "https://hospital"], capture_output=True, text=True, timeout=120)
     assert wrong.returncode == 2
 
 

@@ -22,6 +22,7 @@ from bot.consults.model import (
     Event,
     Handoff,
     InviteToRoom,
+    Lost,
     OpenRoom,
     Outcome,
     Page,
@@ -29,12 +30,14 @@ from bot.consults.model import (
     PageFailed,
     ReadBack,
     Refused,
+    RemoveFromRoom,
     Room,
     RoomFailed,
     RoomReady,
     SetTimer,
     State,
     TellModerators,
+    TellPerson,
     TellRequester,
     Timeout,
     Unpage,
@@ -222,6 +225,56 @@ def test_only_the_requester_or_a_moderator_cancels() -> None:
     assert (late.state, late.room) == (State.CANCELLED, Room.READY)
 
 
+def test_who_is_lost_while_asked_is_passed_over() -> None:
+    lost = done(opened(A, B).consult, Lost(A))
+    assert Page(B, 2) in lost.effects
+    assert {TellRequester("lost", A), TellModerators("lost", A)} <= set(lost.effects)
+    assert lost.consult.asked[0].outcome is Outcome.WITHDRAWN
+    assert not [effect for effect in lost.effects if isinstance(effect, Unpage)]  # nothing is sent there
+    assert after(opened(A).consult, Lost(A)).state is State.UNSTAFFED
+    assert refusal(lost.consult, Lost(A)) == "stale"
+    assert refusal(lost.consult, Lost(C)) == "stale"
+
+
+def test_a_lost_consultant_leaves_the_consult_to_the_next() -> None:
+    lost = done(in_progress(), Lost(A))
+    assert (lost.consult.state, lost.consult.consultant) == (State.REQUESTED, None)
+    assert {Page(B, 2), RemoveFromRoom(A), TellModerators("lost", A)} <= set(lost.effects)
+    taken = done(lost.consult, Accept(B))
+    assert taken.consult.state is State.IN_PROGRESS
+    assert InviteToRoom(B) in taken.effects
+    nobody = after(lost.consult, Decline(B))
+    assert (nobody.state, nobody.consultant) == (State.UNSTAFFED, None)
+    again = after(nobody, Accept(MOD, stands_in=True))
+    assert (again.state, again.consultant) == (State.IN_PROGRESS, MOD)
+
+
+def test_a_consultant_lost_before_the_room_was_made() -> None:
+    nobody = after(opened(A).consult, Accept(A), Lost(A))
+    assert (nobody.state, nobody.room) == (State.UNSTAFFED, Room.MAKING)
+    ready = after(nobody, RoomReady())
+    assert (ready.state, ready.room) == (State.UNSTAFFED, Room.READY)
+    assert after(ready, Accept(MOD, stands_in=True)).state is State.IN_PROGRESS
+
+
+def test_during_a_handoff_the_asking_goes_on_without_the_lost_one() -> None:
+    asked = after(in_progress(), Handoff(A, C))
+    lost = done(asked, Lost(A))
+    assert (lost.consult.state, lost.consult.consultant) == (State.REQUESTED, None)
+    assert lost.consult.current == asked.current
+    assert not [effect for effect in lost.effects if isinstance(effect, Page)]
+
+
+def test_an_answer_of_somebody_lost_counts_and_a_lost_requester_is_peoples_matter() -> None:
+    answered = after(in_progress(), Answer(A))
+    gone = done(answered, Lost(A))
+    assert gone.effects == (RemoveFromRoom(A),)
+    assert after(gone.consult, ReadBack(ME)).state is State.COMPLETED
+    told = done(in_progress(), Lost(ME))
+    assert told.effects == (TellModerators("requester-lost", ME), TellPerson(A, "requester-lost", ME))
+    assert told.consult.state is State.IN_PROGRESS
+
+
 def test_every_state_maps_to_fhir_and_every_refusal_has_words() -> None:
     assert set(FHIR) == set(State) == set(views.STATES)
     assert set(views.OUTCOMES) == set(Outcome)
@@ -292,9 +345,12 @@ class ConsultMachine(RuleBasedStateMachine):
         if before.state in FINAL:
             assert after.state is before.state
         if before.consultant is not None and after.consultant != before.consultant:
-            assert isinstance(event, Accept)
-            assert event.user == after.consultant
-            assert before.state is State.REQUESTED
+            if isinstance(event, Lost):
+                assert (event.user, after.consultant) == (before.consultant, None)
+            else:
+                assert isinstance(event, Accept)
+                assert event.user == after.consultant
+                assert before.state is State.REQUESTED
         if not isinstance(event, Handoff):
             declined = {page.user for page in before.asked if page.outcome is Outcome.DECLINED}
             assert not {page.user for page in after.asked[len(before.asked) :]} & declined
@@ -310,6 +366,7 @@ class ConsultMachine(RuleBasedStateMachine):
             st.builds(Answer, people),
             st.builds(ReadBack, people),
             st.builds(Cancel, people, st.just(False)),
+            st.builds(Lost, people),
             st.just(RoomReady()),
             st.just(RoomFailed()),
         )

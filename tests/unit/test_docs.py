@@ -46,6 +46,8 @@ def _shown(default: Any) -> str:
         return "none"
     if isinstance(default, timedelta):
         seconds = int(default.total_seconds())
+        if seconds >= 2 * 86400 and seconds % 86400 == 0:
+            return f'`"{seconds // 86400}d"`'
         unit, size = next(
             (unit, size) for unit, size in (("h", 3600), ("m", 60), ("s", 1)) if seconds % size == 0
         )

@@ -20,10 +20,34 @@ let client;
 let settings;
 let syncFailures = 0;
 const lastReport = new Map(); // event id -> how it was last reported
+const underWay = new Map(); // requests to the homeserver not answered yet
+const noteworthy = []; // the last requests that failed or took long
 const roomsSeen = new Set();
 
 const write = (object) => process.stdout.write(`${JSON.stringify(object)}\n`);
 const report = (event, fields) => write({ event, ...fields });
+
+/** fetch() that keeps account of itself, so that a command which hangs can say what it waits for. */
+async function watchedFetch(resource, options = {}) {
+  const { pathname } = new URL(resource);
+  const request = { name: `${options.method ?? "GET"} ${pathname}`, began: Date.now() };
+  const note = (outcome) => {
+    noteworthy.push(`${request.name}: ${outcome} after ${Date.now() - request.began} ms`);
+    if (noteworthy.length > 20) noteworthy.shift();
+  };
+  underWay.set(request, request.name);
+  try {
+    const answer = await fetch(resource, options);
+    if (!answer.ok) note(answer.status);
+    else if (Date.now() - request.began > 5000 && !pathname.endsWith("/sync")) note("slow");
+    return answer;
+  } catch (error) {
+    note(error.cause?.code ?? error.name);
+    throw error;
+  } finally {
+    underWay.delete(request);
+  }
+}
 
 /** Resolves with check()'s first truthy value, tried now and after each sync. The caller bounds the wait. */
 async function afterSync(check) {
@@ -182,6 +206,7 @@ const commands = {
       userId: request.user_id,
       accessToken: request.access_token,
       deviceId: request.device_id,
+      fetchFn: watchedFetch,
     });
     await client.initRustCrypto({ useIndexedDB: false });
     const crypto = client.getCrypto();
@@ -281,6 +306,11 @@ const commands = {
     await newIdentity();
     return { master: await client.getCrypto().getCrossSigningKeyId() };
   },
+
+  requests: () => ({
+    under_way: [...underWay.keys()].map((request) => `${request.name}: for ${Date.now() - request.began} ms`),
+    noteworthy,
+  }),
 
   async logout() {
     await client.logout(true);

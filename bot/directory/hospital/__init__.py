@@ -1,0 +1,1 @@
+"""Other hospitals: the signed statements that operators exchange, and what each hospital is allowed."""

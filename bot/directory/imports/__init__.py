@@ -1,0 +1,1 @@
+"""Clinicians as the hospital's directory names them: whom it holds is verified (L3), who is gone is not."""

@@ -1,0 +1,1 @@
+"""The declared rooms against the homeserver's: what differs, and what would mend it. Pure."""

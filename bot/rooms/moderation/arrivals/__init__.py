@@ -1,0 +1,1 @@
+"""Who came into which room, and the rushes of many at once."""

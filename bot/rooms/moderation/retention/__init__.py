@@ -1,0 +1,1 @@
+"""Retention: how long messages stay in a declared room, and what was deleted."""
