@@ -22,6 +22,7 @@ lint: install
 bench: install
 	$(BIN)/python -m tests.bench.bench_ping
 	$(BIN)/python -m tests.bench.bench_start
+	$(BIN)/python -m tests.bench.bench_admission
 	$(BIN)/python -m tests.bench.bench_rooms
 
 soak: install debian

@@ -66,7 +66,8 @@ def capabilities() -> tuple[Capability, ...]:
         if not isinstance(found, Capability):
             raise CurbsideError(f"The entry point {point.name} of curbside.capabilities is no Capability.")
         outside.append(found)
-    return (CHAT, DIRECTORY, HOSPITALS, ONCALL, CONSULTS, ROOMS, MODERATION, LISTS, RETENTION, REPORTS, *outside)
+    rooms = (ROOMS, MODERATION, LISTS, RETENTION, REPORTS)
+    return (CHAT, DIRECTORY, HOSPITALS, ONCALL, CONSULTS, *rooms, *outside)
 
 
 def open_database(settings: Settings, clock: Clock | None = None) -> Database:

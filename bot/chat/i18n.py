@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_datetime, format_time, format_timedelta
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from babel.units import format_unit
 
 from bot.chat.rich import Rich, markup
 from bot.chat.store import Person
@@ -25,6 +26,10 @@ LANGUAGES: Mapping[str, str] = {"en": "English", "de": "Deutsch"}
 def message_id(text: str) -> str:
     """Mark a text that is translated where it is used, so that the catalogues' test finds it."""
     return text
+
+
+_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
+_MOST_OF_A_UNIT = 121
 
 
 class Translator:
@@ -53,6 +58,11 @@ class Translator:
 
     def span(self, length: timedelta) -> str:
         """A length of time in words: `10 minutes`."""
+        seconds = int(length.total_seconds())
+        # In a unit that divides it: 90 minutes are not two hours to somebody who waits for a colleague.
+        for unit, size in _UNITS:
+            if seconds % size == 0 and 0 < seconds // size < _MOST_OF_A_UNIT:
+                return str(format_unit(seconds // size, f"duration-{unit}", locale=self.language))
         return str(format_timedelta(length, threshold=1.5, locale=self.language))
 
 

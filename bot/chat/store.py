@@ -9,7 +9,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Integer, String, Table, case, delete, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    String,
+    Table,
+    bindparam,
+    case,
+    delete,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.kernel.db import Sealed, Tx, UtcTime, metadata
@@ -44,6 +56,10 @@ usage = Table(
     Column("before", Integer, nullable=False),  # in the minute before this one
 )
 
+# The statements of every event are built once: building them anew cost more than running them.
+_PERSON = select(people).where(people.c.user_id == bindparam("user"))
+_CONVERSATION = select(conversations).where(conversations.c.id == bindparam("key"))
+
 KEEP_EXPIRED = timedelta(days=1)  # so long a late answer is told that its question has expired
 _MINUTE_MS = 60_000
 
@@ -64,7 +80,7 @@ def stranger(user_id: str, settings: Settings) -> Person:
 
 async def person(tx: Tx, user_id: str, settings: Settings) -> Person:
     """Somebody with their settings, or the house's."""
-    row = (await tx.conn.execute(select(people).where(people.c.user_id == user_id))).first()
+    row = (await tx.conn.execute(_PERSON, {"user": user_id})).first()
     if row is None:
         return stranger(user_id, settings)
     return Person(user_id, row.language or settings.language, row.timezone or settings.timezone)
@@ -102,7 +118,7 @@ def _conversation_id(bot: str, room_id: str, user_id: str) -> str:
 async def conversation(tx: Tx, bot: str, room_id: str, user_id: str) -> Conversation | None:
     """The conversation with this person in this room: open until `expires_at`, then kept for a day."""
     key = _conversation_id(bot, room_id, user_id)
-    row = (await tx.conn.execute(select(conversations).where(conversations.c.id == key))).first()
+    row = (await tx.conn.execute(_CONVERSATION, {"key": key})).first()
     if row is None:
         return None
     state: dict[str, Any] = tx.open(conversations.c.state, key, row.state)

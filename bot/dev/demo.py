@@ -83,7 +83,7 @@ async def specialty_rooms(cast: Cast) -> None:
     await eve.types("!join cards")
     rules = await eve.reads("No patient names")
     await eve.taps(rules, "✅")
-    await eve.reads("Cardiology", ever=True)
+    await eve.reads("You are invited", kind="rooms.invited")
     sam = await cast.enter("Sam Roth", "north", specialty="cardiology", level="L0")
     await sam.types("!join cards")
     await sam.reads("!verify")

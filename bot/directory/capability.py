@@ -24,8 +24,10 @@ async def watch_roster(house: House, database: Database) -> None:
     while True:
         current = house.part(RosterFile).current
         if current is not seen:
-            async with database.begin() as tx:
-                await service.note_roster(Desk(house, tx, next(iter(house.bot_users))))
+            more = True
+            while more:
+                async with database.begin() as tx:
+                    more = await service.note_roster(Desk(house, tx, next(iter(house.bot_users))))
             seen = current
         await asyncio.sleep(_LOOK_SECONDS)
 

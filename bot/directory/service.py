@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cache
+from itertools import islice
 
 from bot.chat.desk import Desk, House
 from bot.directory import rules, store, views
@@ -25,6 +26,7 @@ from bot.kernel.timers import Timer
 STANDING = "directory.standing"
 EXPIRY_TIMER = "directory.expiry"
 ROSTER = "roster"
+_AT_ONCE = 200
 _AN_INSTANT = timedelta(milliseconds=1)
 
 
@@ -197,14 +199,10 @@ async def base_of(desk: Desk, user_ids: Collection[str]) -> dict[str, rules.Base
     return found
 
 
-async def review_around(desk: Desk, user_id: str) -> None:
-    """Look again at everybody for whom somebody vouches, and at themselves: their level may have changed."""
-    vouches = await store.vouches_around(desk.tx, [user_id])
-    live = [vouch for vouch in vouches if vouch.ended_at is None]
-    concerned = {vouch.candidate for vouch in live if vouch.voucher == user_id}
-    if any(vouch.candidate == user_id for vouch in live):
-        concerned.add(user_id)
-    for candidate in sorted(concerned):
+async def review_around(desk: Desk, *user_ids: str) -> None:
+    """Look again at everybody for whom these people vouch, and at themselves: levels may have changed."""
+    vouches = await store.vouches_around(desk.tx, user_ids)
+    for candidate in sorted({vouch.candidate for vouch in vouches if vouch.ended_at is None}):
         await review(desk, candidate)
 
 
@@ -246,23 +244,24 @@ async def review(desk: Desk, candidate: str) -> None:
 # The roster --------------------------------------------------------------------------------------
 
 
-async def note_roster(desk: Desk) -> int:
-    """Compare the roster's levels with those last seen, announce what has changed; returns how many."""
+async def note_roster(desk: Desk) -> bool:
+    """Compare the roster's levels with those last seen, and announce what has changed.
+
+    It does some at a time, so that nobody else waits for long; False once nothing was left to do.
+    """
     clinicians = desk.house.part(RosterFile).current.clinicians
     levels = {user: Level[one.level] for user, one in clinicians.items() if one.level != Level.L0.name}
     seen = await store.people_with(desk.tx, ROSTER)
-    changes = rules.roster_changes(levels, seen, desk.now)
+    changes = dict(islice(rules.roster_changes(levels, seen, desk.now).items(), _AT_ONCE))
     for user_id, evidence in changes.items():
         await store.keep_evidence(desk.tx, Kept(user_id, evidence, ROSTER), "")
-        gone = evidence.withdrawn is not None
-        desk.tx.audit(
-            ROSTER, "unverified" if gone else "verified", user_id, method=ROSTER, level=evidence.level.name
-        )
+        action = "verified" if evidence.withdrawn is None else "unverified"
+        desk.tx.audit(ROSTER, action, user_id, method=ROSTER, level=evidence.level.name)
     for now in (await standings_of(desk, list(changes))).values():
         await announce(desk, now.user_id)
         await set_expiry(desk, now)
-        await review_around(desk, now.user_id)
-    return len(changes)
+    await review_around(desk, *changes)
+    return bool(changes)
 
 
 async def review_everybody(desk: Desk) -> None:

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     BigInteger,
@@ -24,12 +24,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bot.kernel.clock import Clock
 from bot.kernel.errors import CurbsideError
 from bot.kernel.sealing import KeyRing
 from bot.kernel.sqlite import InlineConnection, InlineEngine
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 metadata = MetaData()
 # What a database that is away for a moment raises.
@@ -92,6 +94,13 @@ class Tx:
         """Add a line to the audit trail, chained when the transaction commits; never free text."""
         self.audit_entries.append((actor, action, subject, facts))
 
+    async def finish(self) -> None:
+        """What comes last before the commit: the audit lines."""
+        from bot.kernel.audit import chain
+
+        if self.audit_entries:
+            await chain(self)
+
 
 class Wakeups:
     """Events by which a commit wakes the loop that has new work."""
@@ -128,6 +137,8 @@ class Database:
         if self.is_sqlite:
             self._engine = InlineEngine(parsed)
             return
+        from sqlalchemy.ext.asyncio import create_async_engine  # it brings the ORM, which SQLite does without
+
         try:
             # Error texts must not carry the values of a statement into a log.
             self._engine = create_async_engine(url, hide_parameters=True, pool_size=8, pool_pre_ping=True)
@@ -144,49 +155,35 @@ class Database:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Tx]:
         """Open a transaction for writing; it commits when the block ends, and rolls back on an error."""
-        if self.is_sqlite:
-            await asyncio.sleep(
-                0
-            )  # nothing below waits: whoever writes without end must not keep out the others
-            async with self._writer, self._transaction() as tx:
-                yield tx
+        if isinstance(self._engine, InlineEngine):
+            # Its statements never wait: without this, who writes without end would keep all others out.
+            await asyncio.sleep(0)
+            async with self._writer:
+                with self._engine.transaction("IMMEDIATE") as inline:
+                    tx = self._tx(inline)
+                    yield tx
+                    await tx.finish()
         else:
-            async with self._transaction() as tx:
+            async with self._engine.connect() as conn, conn.begin():
+                tx = self._tx(conn)
                 yield tx
+                await tx.finish()
         for name in tx.wakes:
             self.wakeups.event(name).set()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Tx]:
         """Open a transaction that only reads, all at one moment; it never waits for a writer."""
-        async with self._transaction(reads=True) as tx:
-            yield tx
-
-    @asynccontextmanager
-    async def _transaction(self, *, reads: bool = False) -> AsyncIterator[Tx]:
-        from bot.kernel.audit import chain
-
-        async with self._connection(reads) as conn:
-            tx = Tx(conn, self.clock.now(), self.keys)
-            yield tx
-            if tx.audit_entries:
-                await chain(tx)
-
-    @asynccontextmanager
-    async def _connection(self, reads: bool) -> AsyncIterator[AsyncConnection | InlineConnection]:
-        """A connection in a transaction, which is committed unless an error ends the block."""
         if isinstance(self._engine, InlineEngine):
-            inline = self._engine.begin("DEFERRED" if reads else "IMMEDIATE")
-            try:
-                yield inline
-            except BaseException:
-                self._engine.discard(inline)
-                raise
-            self._engine.commit(inline)
-            return
-        engine = self._engine.execution_options(**_READ_ONLY) if reads else self._engine
-        async with engine.connect() as conn, conn.begin():
-            yield conn
+            with self._engine.transaction("DEFERRED") as inline:
+                yield self._tx(inline)
+        else:
+            reader = self._engine.execution_options(**_READ_ONLY)
+            async with reader.connect() as conn, conn.begin():
+                yield self._tx(conn)
+
+    def _tx(self, conn: AsyncConnection | InlineConnection) -> Tx:
+        return Tx(conn, self.clock.now(), self.keys)
 
     async def close(self) -> None:
         if isinstance(self._engine, InlineEngine):

@@ -9,14 +9,16 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from typing import TYPE_CHECKING
 
 from bot.kernel import inbox, metrics, timers
 from bot.kernel.db import Database, Tx
 from bot.kernel.failpoints import failpoint
 from bot.kernel.inbox import InboxEntry
 from bot.kernel.timers import Timer
+
+if TYPE_CHECKING:
+    from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +27,7 @@ TimerHandler = Callable[[Tx, Timer], Awaitable[None]]
 
 MAX_ATTEMPTS = 6
 _HANDLER_SECONDS = 60.0
+_TIMERS_IN_A_ROW = 8
 
 
 def backoff(attempts: int, *, first: float = 0.2, most: float = 300.0) -> timedelta:
@@ -54,20 +57,22 @@ class Engine:
         self._on_entry = on_entry
         self._on_timer = on_timer
         self._gave_up = gave_up
-        self._scheduler = AsyncIOScheduler(timezone="UTC")
+        self._scheduler: AsyncIOScheduler | None = None
         self._draining = False
+        self._lane = ""  # the inbox lane served last while others may wait
+        self._kind, self._in_a_row = "", 0  # the kind of the timers fired last, and how many of them
 
     async def run(self) -> None:
         """Work until `drain` is called."""
         workers = 1 if self._database.is_sqlite else 4
-        self._scheduler.start()
         try:
             async with asyncio.TaskGroup() as tasks:
                 for _ in range(workers):
                     tasks.create_task(self._entries())
                 tasks.create_task(self._timers())
         finally:
-            self._scheduler.shutdown(wait=False)
+            if self._scheduler is not None:
+                self._scheduler.shutdown(wait=False)
 
     def drain(self) -> None:
         """Finish what is in hand and let `run` return."""
@@ -98,7 +103,7 @@ class Engine:
         async with self._database.read() as tx:
             due_at = await timers.next_due_at(tx)
         if due_at is not None and due_at - self._database.clock.now() < timedelta(seconds=6):
-            self._scheduler.add_job(
+            self._wakes().add_job(
                 self._wake_timers,
                 "date",
                 run_date=due_at,
@@ -108,12 +113,21 @@ class Engine:
             )
         return True
 
+    def _wakes(self) -> AsyncIOScheduler:
+        """The scheduler, started when there is first something to wake for: a start without it is faster."""
+        from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+        if self._scheduler is None:
+            self._scheduler = AsyncIOScheduler(timezone="UTC")
+            self._scheduler.start()
+        return self._scheduler
+
     async def _wake_timers(self) -> None:
         # A coroutine, since APScheduler calls plain functions in a thread, where no event may be set.
         self._database.wakeups.event("timers").set()
 
     async def handle_one(self) -> bool:
-        """Handle the oldest due entry; False if there is none."""
+        """Handle a due entry; False if there is none."""
         return await self._handle() is not None
 
     async def _handle_and_look(self) -> bool:
@@ -128,9 +142,10 @@ class Engine:
         entry: InboxEntry | None = None
         try:
             async with asyncio.timeout(_HANDLER_SECONDS), self._database.begin() as tx:
-                entry = await inbox.claim(tx)
+                entry = await inbox.claim(tx, after=self._lane)
                 if entry is None:
                     return None
+                self._lane = entry.lane if entry.more else ""
                 failpoint("inbox.before_handler")
                 with metrics.handler_seconds.labels(entry.topic).time():
                     await self._on_entry(tx, entry)
@@ -176,13 +191,19 @@ class Engine:
                     await tell(tx, entry)
 
     async def fire_one(self) -> bool:
-        """Run the handler of the longest-due timer; False if none is due."""
+        """Run the handler of the longest-due timer; False if none is due.
+
+        However many of one kind fall due together, every so often one of another kind goes first.
+        """
         timer: Timer | None = None
         try:
             async with asyncio.timeout(_HANDLER_SECONDS), self._database.begin() as tx:
-                timer = await timers.claim(tx)
+                turn = self._in_a_row >= _TIMERS_IN_A_ROW
+                timer = await timers.claim(tx, other_than=self._kind if turn else "")
                 if timer is None:
                     return False
+                self._in_a_row = self._in_a_row + 1 if timer.kind == self._kind and not turn else 1
+                self._kind = timer.kind
                 with metrics.handler_seconds.labels(timer.kind).time():
                     await self._on_timer(tx, timer)
                 failpoint("timer.before_commit")

@@ -7,6 +7,7 @@ import threading
 from datetime import datetime
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford base 32: no I, L, O, U to misread
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _RANDOM_BITS = 80
 
 _lock = threading.Lock()
@@ -14,11 +15,11 @@ _last = 0
 
 
 def _encode(value: int, length: int) -> str:
-    digits = []
-    for _ in range(length):
-        value, digit = divmod(value, 32)
-        digits.append(_ALPHABET[digit])
-    return "".join(reversed(digits))
+    pairs = []
+    for _ in range((length + 1) // 2):
+        value, pair = divmod(value, 1024)
+        pairs.append(_PAIRS[pair])
+    return "".join(reversed(pairs))[-length:]
 
 
 def new_id(now: datetime) -> str:

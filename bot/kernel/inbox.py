@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Index,
     Integer,
     String,
@@ -19,7 +20,7 @@ from sqlalchemy import (
     delete,
     exists,
     func,
-    literal,
+    literal_column,
     select,
     text,
     update,
@@ -48,7 +49,8 @@ inbox_entries = Table(
 )
 # Said as a literal, so that both databases see that the partial indices apply: they stay small however
 # much was handled before.
-_PENDING = inbox_entries.c.state == literal("pending", literal_execute=True)
+_STATE_PENDING: ColumnElement[str] = literal_column("'pending'")
+_PENDING = inbox_entries.c.state == _STATE_PENDING
 _ONLY_PENDING = text("state = 'pending'")
 Index(
     "ix_inbox_pending",
@@ -75,22 +77,26 @@ _CLAIM = (
         inbox_entries,
         exists()
         .where(
-            _others.c.state == literal("pending", literal_execute=True),
+            _others.c.state == _STATE_PENDING,
             _others.c.id != inbox_entries.c.id,
         )
         .label("more"),
     )
-    .where(_PENDING, inbox_entries.c.due_at <= bindparam("now", type_=UtcTime))
+    .where(
+        _PENDING,
+        inbox_entries.c.due_at <= bindparam("now", type_=UtcTime),
+        inbox_entries.c.lane > bindparam("after"),
+    )
     .where(
         ~exists().where(
             and_(
-                _earlier.c.state == literal("pending", literal_execute=True),
+                _earlier.c.state == _STATE_PENDING,
                 _earlier.c.lane == inbox_entries.c.lane,
                 _earlier.c.id < inbox_entries.c.id,
             )
         )
     )
-    .order_by(inbox_entries.c.id)
+    .order_by(inbox_entries.c.lane, inbox_entries.c.id)
     .limit(1)
     .with_for_update(skip_locked=True, of=inbox_entries)
 )
@@ -172,14 +178,16 @@ async def put_all(tx: Tx, entries: Sequence[Incoming]) -> int:
     return len(new)
 
 
-async def claim(tx: Tx) -> InboxEntry | None:
-    """Lock the oldest due entry that is first in its lane; other workers skip it.
+async def claim(tx: Tx, after: str = "") -> InboxEntry | None:
+    """Lock a due entry that is first in its lane; other workers skip it.
 
-    Raises Unreadable, with the entry but without its payload, when that cannot be opened.
+    The lanes take turns: the entry is of the next lane `after` the one served before, so that however much
+    waits in one, others wait for one entry of it. Raises Unreadable, with the entry but without its
+    payload, when that cannot be opened.
     """
-    row = (await tx.conn.execute(_CLAIM, {"now": tx.now})).first()
+    row = (await tx.conn.execute(_CLAIM, {"now": tx.now, "after": after})).first()
     if row is None:
-        return None
+        return await claim(tx) if after else None
     entry = InboxEntry(
         row.id, row.bot, row.topic, row.source, row.lane, {}, row.attempts, row.received_at, bool(row.more)
     )

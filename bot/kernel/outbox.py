@@ -22,7 +22,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    literal,
+    literal_column,
     select,
     text,
     update,
@@ -59,7 +59,7 @@ outbox_rows = Table(
 )
 # Said as a literal, so that both databases see that the partial index applies; it answers the senders'
 # questions alone, and stays small however much was sent before.
-_PENDING = outbox_rows.c.state == literal("pending", literal_execute=True)
+_PENDING = outbox_rows.c.state == literal_column("'pending'")
 Index(
     "ix_outbox_pending",
     outbox_rows.c.lane,
@@ -74,6 +74,7 @@ Index("ix_outbox_event", outbox_rows.c.event_id)
 
 MATRIX = "matrix"
 KEEP_DELIVERED = timedelta(days=90)
+_MOST_HEADS = 500
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ class Outgoing:
     `send` {type, content}, `state` {type, state_key, content}, `redact` {event_id, reason},
     `create` {name, topic, invite, creation, power, version}, `invite`/`kick`/`ban`/`unban` {user_id,
     reason}, `levels` {users: {user: level or null}, least: {user: level}, set: {name: level}} (changes to
-    the power levels as they are when it is sent; `least` raises only), `join` {via}, `leave`, `members` (who is in the room is asked anew).
+    the power levels as they are when it is sent; `least` raises only), `join` {via}, `leave`, `members`
+    (who is in the room is asked anew).
     Inside `content`, an object {"$out": ID} stands for the event that row ID became.
     `buttons` maps a reaction to the command it stands for. When the row is delivered or given up, an
     inbox entry of `topic` is made with `ref`, and `{event_id, room_id}` or `{error}`.
@@ -134,9 +136,19 @@ _HEADS = (
     )
     # By due moment, so that rooms put off, however many, cannot hide one whose turn has come.
     .order_by(outbox_rows.c.due_at, outbox_rows.c.id)
-    .limit(500)
+    .limit(bindparam("most"))
 )
-_FIRST_OF_LANE = select(outbox_rows.c.id).where(outbox_rows.c.lane == bindparam("of"), _PENDING).limit(1)
+_FIRST_OF_LANE = (
+    select(outbox_rows.c.id, outbox_rows.c.due_at)
+    .where(outbox_rows.c.lane == bindparam("of"), _PENDING)
+    .order_by(outbox_rows.c.id)
+    .limit(1)
+)
+_QUEUE_UP = (
+    update(outbox_rows)
+    .where(outbox_rows.c.id == bindparam("row"), _PENDING)
+    .values(due_at=bindparam("at", type_=UtcTime))
+)
 _FINISH = (
     update(outbox_rows)
     .where(outbox_rows.c.id == bindparam("row"), _PENDING)
@@ -225,16 +237,31 @@ class Due:
 
 async def due(tx: Tx, channel: str, bot: str, *, busy: Collection[str] = (), limit: int = 100) -> Due:
     """The first pending row of each of the bot's lanes that is due and not `busy` already."""
+    # Beside those wanted and those busy, one more says when to look again.
+    found, closed = await _due(tx, channel, bot, busy, limit, look_at=limit + len(busy) + 1)
+    if closed and len(found.rows) < limit:
+        found, _ = await _due(tx, channel, bot, busy, limit, look_at=_MOST_HEADS)
+    return found
+
+
+async def _due(
+    tx: Tx, channel: str, bot: str, busy: Collection[str], limit: int, look_at: int
+) -> tuple[Due, int]:
+    """Among so many heads of lanes: those to send, and how many cannot be opened."""
     rows: list[OutboxRow] = []
+    closed = 0
     next_at: datetime | None = None
-    for row in await tx.conn.execute(_HEADS, {"bot": bot, "channel": channel}):
+    for row in await tx.conn.execute(_HEADS, {"bot": bot, "channel": channel, "most": look_at}):
         if row.lane in busy:
             continue
         if row.due_at > tx.now:
             next_at = row.due_at if next_at is None else min(next_at, row.due_at)
-        elif len(rows) < limit and (opened := _opened(tx, row)) is not None:
-            rows.append(opened)
-    return Due(tuple(rows), next_at)
+        elif len(rows) < limit:
+            if (opened := _opened(tx, row)) is not None:
+                rows.append(opened)
+            else:
+                closed += 1
+    return Due(tuple(rows), next_at), closed
 
 
 async def mark_sent(tx: Tx, row_id: str, *, event_id: str | None = None, room_id: str | None = None) -> None:
@@ -306,9 +333,14 @@ async def alike(tx: Tx, row: OutboxRow, most: int = 500) -> list[OutboxRow]:
     return found
 
 
-async def is_empty(tx: Tx, lane: str) -> bool:
-    """Whether nothing is queued in a lane."""
-    return (await tx.conn.execute(_FIRST_OF_LANE, {"of": lane})).first() is None
+async def step_back(tx: Tx, lane: str) -> bool:
+    """Let a lane that had its turn queue up behind the others; False if nothing is queued in it."""
+    row = (await tx.conn.execute(_FIRST_OF_LANE, {"of": lane})).first()
+    if row is None:
+        return False
+    if row.due_at < tx.now:
+        await tx.conn.execute(_QUEUE_UP, {"row": row.id, "at": tx.now})
+    return True
 
 
 async def event_of(tx: Tx, row_id: str) -> str | None:

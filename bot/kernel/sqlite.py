@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -63,28 +63,24 @@ class InlineEngine:
         )
         self._idle: list[InlineConnection] = []
 
-    def begin(self, mode: str) -> InlineConnection:
-        """Begin a transaction: `DEFERRED` to read, `IMMEDIATE` to write."""
+    @contextmanager
+    def transaction(self, mode: str) -> Iterator[InlineConnection]:
+        """A transaction, `DEFERRED` to read or `IMMEDIATE` to write; an error in the block takes it back."""
         connection = self._idle.pop() if self._idle else InlineConnection(self.plain.connect())
         try:
             connection.plain.exec_driver_sql(f"BEGIN {mode}")
-        except BaseException:
-            connection.plain.close()
-            raise
-        return connection
-
-    def commit(self, connection: InlineConnection) -> None:
-        """Commit, and keep the connection for the next transaction; it is closed where that fails."""
-        try:
+            try:
+                yield connection
+            except BaseException:
+                connection.plain.rollback()
+                raise
             connection.plain.commit()
-        except BaseException:
-            self.discard(connection)
-            raise
-        self._idle.append(connection)
-
-    def discard(self, connection: InlineConnection) -> None:
-        """Take back what was done, and close the connection."""
-        connection.plain.close()
+        finally:
+            # Where taking back failed too, the connection is of no use any more.
+            if connection.plain.in_transaction():
+                connection.plain.close()
+            else:
+                self._idle.append(connection)
 
     def close(self) -> None:
         """Close the connections that are not in use."""

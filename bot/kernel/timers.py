@@ -62,8 +62,11 @@ async def is_set(tx: Tx, kind: str, key: str) -> bool:
     return (await tx.conn.execute(query)).first() is not None
 
 
-async def claim(tx: Tx) -> Timer | None:
-    """Take the longest-due timer out of the table; it is back if this transaction fails."""
+async def claim(tx: Tx, other_than: str = "") -> Timer | None:
+    """Take the longest-due timer out of the table; it is back if this transaction fails.
+
+    One of a kind `other_than` the given one, if such a one is due.
+    """
     query = (
         select(timer_rows)
         .where(timer_rows.c.due_at <= tx.now)
@@ -71,9 +74,14 @@ async def claim(tx: Tx) -> Timer | None:
         .limit(1)
         .with_for_update(skip_locked=True)
     )
-    row = (await tx.conn.execute(query)).first()
-    if row is None:
-        return None
+    if other_than:
+        row = (await tx.conn.execute(query.where(timer_rows.c.kind != other_than))).first()
+        if row is None:
+            return await claim(tx)
+    else:
+        row = (await tx.conn.execute(query)).first()
+        if row is None:
+            return None
     await tx.conn.execute(delete(timer_rows).where(timer_rows.c.id == row.id))
     return Timer(row.kind, row.key, row.set_for, json.loads(row.facts), row.attempts)
 

@@ -31,6 +31,8 @@ _INITIAL = {
     "m.room.encryption": {"algorithm": "m.megolm.v1.aes-sha2"},
     "m.room.history_visibility": {"history_visibility": "invited"},
     "m.room.guest_access": {"guest_access": "forbidden"},
+    # The alias is for finding the room again; as the canonical one it would be the name that people see.
+    "m.room.canonical_alias": {},
 }
 
 
@@ -100,7 +102,11 @@ class RoomMaker:
             if error.errcode != "M_ROOM_IN_USE" and error.status != 409:
                 raise
             room_id = await self._made_before(f"#{alias}:{server}", row)
-            await self._invite_missing(room_id, people)
+            missing = await self._missing(room_id, people)
+            if missing and direct and self._strict:  # nobody may be invited there now: another one, then
+                await self._http.request("DELETE", f"{CLIENT}/directory/room/{quoted(f'#{alias}:{server}')}")
+                raise MatrixError(0, "CURBSIDE_ROOM_HALF_MADE") from None
+            await self._invite_each(room_id, missing)
         else:
             if self._strict:
                 await self._invite_each(room_id, people[1:])
@@ -134,14 +140,15 @@ class RoomMaker:
             raise MatrixError(0, "CURBSIDE_ROOM_HALF_MADE") from None
         return room_id
 
-    async def _invite_missing(self, room_id: str, people: list[str]) -> None:
+    async def _missing(self, room_id: str, people: list[str]) -> list[str]:
+        """Those who are neither in a room nor invited."""
         answer = await self._http.request("GET", f"{CLIENT}/rooms/{quoted(room_id)}/members")
         here = {
             event.get("state_key"): as_mapping(event.get("content")).get("membership")
             for event in answer.get("chunk") or []
             if isinstance(event, Mapping)
         }
-        await self._invite_each(room_id, [one for one in people if here.get(one) not in store.PRESENT])
+        return [user_id for user_id in people if here.get(user_id) not in store.PRESENT]
 
     async def _invite_each(self, room_id: str, people: Sequence[str]) -> None:
         path = f"{CLIENT}/rooms/{quoted(room_id)}/invite"

@@ -263,7 +263,7 @@ class Sender:
         async with self._database.begin() as tx:
             for one in rows:
                 await outbox.mark_sent(tx, one.id, room_id=room_id)
-            empty = await outbox.is_empty(tx, row.lane)
+            empty = not await outbox.step_back(tx, row.lane)
         failpoint("outbox.after_mark")
         return empty
 
@@ -271,7 +271,7 @@ class Sender:
         failpoint("outbox.after_send")
         async with self._database.begin() as tx:
             await outbox.mark_sent(tx, row.id, event_id=event_id, room_id=room_id)
-            empty = await outbox.is_empty(tx, row.lane)
+            empty = not await outbox.step_back(tx, row.lane)
         failpoint("outbox.after_mark")
         return empty
 
@@ -325,7 +325,7 @@ class Sender:
                         await self._tell_withheld(tx, room_id, one, alone=one.user_id in unreached)
                 for change in sealed.identity_changes:
                     await tell_identity_change(tx, self._bot, change)
-            empty = await outbox.is_empty(tx, row.lane)
+            empty = not await outbox.step_back(tx, row.lane)
         failpoint("outbox.after_mark")
         return empty
 

@@ -376,6 +376,13 @@ async def _find_direct(tx: Tx, bot: str, user_id: str) -> str | None:
     return found
 
 
+async def _is_named(tx: Tx, bot: str, room_id: str) -> bool:
+    """Whether a room has a name in the house, such as the moderators': then it is nobody's direct chat."""
+    query = select(room_names.c.name).where(room_names.c.bot == bot, room_names.c.room_id == room_id)
+    query = query.where(room_names.c.name.startswith("room:", autoescape=True))
+    return (await tx.conn.execute(query.limit(1))).first() is not None
+
+
 class RoomIndex(roomstate.MessageIndex):
     """The room index as features see it (`bot.chat.desk.RoomDirectory`)."""
 
@@ -399,12 +406,14 @@ class RoomIndex(roomstate.MessageIndex):
         size = (
             len(present) if row.members_known else max(len(present), (row.joined or 0) + (row.invited or 0))
         )
-        powers = {user: row.shape.power_of(user) for user in present} if size <= 50 else {}
+        # In a large room only those who are named: nobody else has more than everybody there.
+        named = present if size <= 50 else {*row.shape.users, *row.shape.creators}.intersection(present)
+        powers = {user: row.shape.power_of(user) for user in named}
         return RoomFacts(
             row.room_id,
             row.encrypted,
             present,
-            direct=size <= 2,
+            direct=size <= 2 and not await _is_named(tx, bot, row.room_id),
             version=row.version,
             power=powers,
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,6 +40,7 @@ _PAGES = 30
 # there, and what it brings twice is recognised.
 _SAVE_AFTER = 20
 _DEEPEST = 60
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def _filter(timeline_limit: int) -> str:
@@ -52,6 +54,7 @@ def _filter(timeline_limit: int) -> str:
     return json.dumps({"presence": nothing, "account_data": nothing, "room": room})
 
 
+# Lazy loading also brings the summaries, from which we know how many are in a room.
 _FILTER = _filter(50)
 _FIRST_FILTER = _filter(1)  # what was said before we were here is not ours to answer
 
@@ -240,11 +243,13 @@ class SyncLoop:
         timeline = as_mapping(data.get("timeline"))
         events = _events(timeline.get("events"))
         limited = timeline.get("limited") is True
+        missed: list[dict[str, Any]] = []
         if limited:
             batch.strangers.append(row.room_id)
             batch_token = timeline.get("prev_batch")
             if not first and isinstance(batch_token, str) and not (newcomer and self._our_arrival(events)):
-                events = await self._backfill(row.room_id, batch_token, row.last_event) + events
+                missed = await self._backfill(row.room_id, batch_token, row.last_event)
+                events = missed + events
         others = any(event.get("sender") != self._user_id or "state_key" in event for event in events)
         if newcomer or limited or others:
             batch.can_wait = False
@@ -260,15 +265,17 @@ class SyncLoop:
         if row.unsaved >= _SAVE_AFTER:
             row.unsaved = 0
             batch.rows[row.room_id] = row
-        for event in state:
-            # Without a gap, memberships in `state` are old ones of people who just spoke (MSC4222).
-            if event.get("type") != "m.room.member" or newcomer or limited:
+        # Without a gap, `state` is old: of people who just spoke, or of before events that forked (MSC4222).
+        # With one, it is newer than what the gap held.
+        if newcomer or limited:
+            for event in (*(one for one in missed if one.get("state_key") is not None), *state):
                 self._apply_state(batch, row, event)
         fresh = newcomer and not first
         start = self._our_arrival(events) if fresh else 0
         for index, event in enumerate(events):
             if event.get("state_key") is not None:
-                self._apply_state(batch, row, event)
+                if index >= len(missed):
+                    self._apply_state(batch, row, event)
             elif event.get("type") == "m.room.redaction":
                 batch.state.take_redaction(row.room_id, event)
             if isinstance(event.get("event_id"), str):
@@ -477,16 +484,13 @@ async def tell_identity_change(tx: Tx, bot: str, change: IdentityChange) -> None
 
 def _shallow(value: Any, levels: int = _DEEPEST) -> bool:
     """Whether an event is nested no deeper than any reader and writer of JSON can go."""
-    if isinstance(value, Mapping):
-        return levels > 0 and all(_shallow(item, levels - 1) for item in value.values())
-    if isinstance(value, list):
-        return levels > 0 and all(_shallow(item, levels - 1) for item in value)
-    return True
+    inside = value.values() if isinstance(value, Mapping) else value
+    return levels > 0 and all(_shallow(item, levels - 1) for item in inside if isinstance(item, dict | list))
 
 
 def _storable(name: str) -> bool:
     """Whether an identifier fits the tables: its length, and no character that PostgreSQL refuses."""
-    return len(name) <= 255 and "\0" not in name and not any("\ud800" <= one <= "\udfff" for one in name)
+    return len(name) <= 255 and _UNSTORABLE.search(name) is None
 
 
 def _events(value: Any) -> list[dict[str, Any]]:

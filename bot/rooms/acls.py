@@ -30,7 +30,11 @@ def access_list(
     moderate would be kept out.
     """
     taking_part = set(allowed) if room.servers is None else room.servers.intersection(allowed)
-    return acl.compute(server, taking_part, denied, bots_server=server, moderators=moderators)
+    content = acl.compute(server, taking_part, denied, bots_server=server, moderators=moderators)
+    if acl.EVERYBODY not in content["allow"]:
+        # Ports do not count, but Synapse refuses a list in which its own name does not stand with its port.
+        content["allow"] = sorted({*content["allow"], server})
+    return content
 
 
 async def update_acls(desk: Desk) -> int:

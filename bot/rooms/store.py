@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Boolean, Column, Index, String, Table, delete, insert, select
+from sqlalchemy import Boolean, Column, Index, String, Table, bindparam, delete, insert, select
 
 from bot.kernel.db import Tx, metadata
 
@@ -17,6 +17,8 @@ declared_rooms = Table(
     Column("archived", Boolean, nullable=False),
 )
 Index("ix_declared_rooms_room", declared_rooms.c.room_id, unique=True)
+# Built once: it is asked of every message.
+_KEY_OF = select(declared_rooms.c.key).where(declared_rooms.c.room_id == bindparam("room"))
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,7 @@ async def place(tx: Tx, key: str, room_id: str, *, archived: bool = False) -> No
 
 async def key_of(tx: Tx, room_id: str) -> str | None:
     """The key of the declared room that this is; None if it is none of ours."""
-    query = select(declared_rooms.c.key).where(declared_rooms.c.room_id == room_id)
-    found: str | None = (await tx.conn.execute(query)).scalar()
+    found: str | None = (await tx.conn.execute(_KEY_OF, {"room": room_id})).scalar()
     return found
 
 

@@ -13,8 +13,8 @@ def upgrade() -> None:
     op.create_table(
         "room_acceptances",
         sa.Column("user_id", sa.String(255), primary_key=True),
-        sa.Column("room", sa.String(64), primary_key=True),
-        sa.Column("rules", sa.String(64), nullable=False),
+        sa.Column("rules", sa.String(64), primary_key=True),
+        sa.Column("room", sa.String(64), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
     )
     op.create_table(
@@ -43,6 +43,7 @@ def upgrade() -> None:
         sa.Column("user_id", sa.String(255), primary_key=True),
         sa.Column("rooms", sa.Integer(), nullable=False),
     )
+    op.create_table("room_checks", sa.Column("user_id", sa.String(255), primary_key=True))
     op.create_table(
         "room_networks",
         sa.Column("id", sa.String(16), primary_key=True),
@@ -53,6 +54,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in (
         "room_networks",
+        "room_checks",
         "room_withdrawals",
         "room_lists",
         "room_wishes",

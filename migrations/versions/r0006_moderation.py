@@ -132,6 +132,7 @@ def _arrivals() -> None:
         sa.Column("kind", sa.String(8), nullable=False),
         sa.Column("at", sa.BigInteger, nullable=False),
         sa.Column("held", sa.Boolean, nullable=False),
+        sa.Column("muted", sa.Boolean, nullable=False),
         sa.PrimaryKeyConstraint("room_id", "user_id"),
     )
     op.create_index("ix_mod_arrivals_room", "mod_arrivals", ["room_id", "at"])

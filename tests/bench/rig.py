@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -28,6 +29,7 @@ class Rig:
     homeserver: Homeserver
     curbside: Running
     echo: dict[bool, str]  # encrypted → user id of the bare bot
+    pids: dict[str, int]  # user id → process of that bot
     directory: Path
     clients: list[Clinician]
 
@@ -45,7 +47,7 @@ class Rig:
 async def rig(homeserver: Homeserver, directory: Path, **settings: object) -> AsyncIterator[Rig]:
     """Start both bots; stop them at the end."""
     started: list[subprocess.Popen[bytes]] = []
-    echo = {}
+    echo, pids = {}, {}
     for encrypted, name in ((False, "echo-plain"), (True, "echo-sealed")):
         await register_user(homeserver, name, _PASSWORD)
         echo[encrypted] = f"@{name}:{homeserver.server_name}"
@@ -54,8 +56,11 @@ async def rig(homeserver: Homeserver, directory: Path, **settings: object) -> As
         mode = "encrypted" if encrypted else "plain"
         command = [sys.executable, str(_ECHO), homeserver.url, echo[encrypted], _PASSWORD, str(store), mode]
         started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        pids[echo[encrypted]] = started[-1].pid
     async with start_curbside(homeserver, directory / "curbside", **settings) as curbside:
-        made = Rig(homeserver, curbside, echo, directory, [])
+        assert curbside.process is not None
+        pids[curbside.user_id("curbside")] = curbside.process.pid
+        made = Rig(homeserver, curbside, echo, pids, directory, [])
         try:
             yield made
         finally:
@@ -85,6 +90,20 @@ async def ping(client: Clinician, room_id: str, text: str) -> float:
     await client.send(room_id, f"!ping {text}")
     await client.wait_for_message(room_id=room_id, contains=f"pong {text}", after=mark, timeout=60)
     return time.monotonic() - began
+
+
+def cpu_ms(pid: int) -> float:
+    """Processor time that a process has used so far: the same on a busy machine as on a free one."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
+
+
+def memory_mb(pid: int) -> float:
+    """A process's resident memory, in MB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise ProcessLookupError
 
 
 def report(name: str, **figures: float | str) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +17,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from yarl import URL
 
 Claims = dict[str, Any]
+
+
+@cache
+def _key(name: str, *, curve: bool = False) -> Any:
+    """A private key, made once in a run: making one takes longer than a sign-in."""
+    return ec.generate_private_key(ec.SECP256R1()) if curve else rsa.generate_private_key(65537, 2048)
 
 
 def _hash(value: str) -> str:
@@ -28,7 +35,7 @@ class Mischief:
 
     def __init__(self) -> None:
         self.url = ""
-        self.keys: dict[str, Any] = {"k1": rsa.generate_private_key(65537, 2048)}
+        self.keys: dict[str, Any] = {"k1": _key("k1")}
         self.publishes = ["k1"]
         self.claims: Callable[[Claims], Claims] = lambda claims: claims
         self.sign: Callable[[Claims], str] = self.signed
@@ -47,9 +54,7 @@ class Mischief:
         return jwt.encode(claims, self.keys[key], algorithm=algorithm, headers={"kid": key, **header})
 
     def new_key(self, name: str, *, published: bool = True, curve: bool = False) -> None:
-        self.keys[name] = (
-            ec.generate_private_key(ec.SECP256R1()) if curve else rsa.generate_private_key(65537, 2048)
-        )
+        self.keys[name] = _key(name, curve=curve)
         if published:
             self.publishes.append(name)
 

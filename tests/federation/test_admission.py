@@ -19,6 +19,7 @@ import aiohttp
 import pytest
 
 from bot.app import capabilities
+from bot.dev.clinician import MatrixError
 from bot.dev.synapse import Homeserver, HomeserverGroup, Registered, login_user, register_user
 from bot.directory.standing import Evidence, Level
 from bot.directory.store import Kept, keep_evidence
@@ -36,6 +37,7 @@ API = "/_matrix/client/v3"
 MANY = [f"ward{number:02}" for number in range(60)]
 # Rooms for the ways in; each is given an inviting fault by hand, which admission has to make good.
 WAYS = ("knock", "restricted", "invite", "alias", "upgrade")
+HALL = "hall"  # has rules, and newcomers are mute until they accept them
 NETWORK = """
 [templates.default]
 join = "knock"
@@ -44,6 +46,13 @@ encryption = false
 
 [spaces.medicine]
 name = "Medicine"
+
+[rooms.hall]
+name = "Hall"
+space = "medicine"
+rules = "No patient names."
+mute = true
+
 """ + "\n".join(f'[rooms.{key}]\nname = "{key.capitalize()}"\nspace = "medicine"' for key in (*WAYS, *MANY))
 _NOTHING: dict[str, Any] = {"types": [], "limit": 1}
 _FILTER = json.dumps(
@@ -144,12 +153,14 @@ def _q(text: str) -> str:
     return quote(text, safe="")
 
 
-async def until(what: Callable[[], Awaitable[bool]], *, seconds: float = PATIENCE_S) -> float:
+async def until(
+    what: Callable[[], Awaitable[bool]], *, seconds: float = PATIENCE_S, every: float = 0.05
+) -> float:
     """Wait until something is so; returns how long that took."""
     began = time.monotonic()
     async with asyncio.timeout(seconds):
         while not await what():
-            await asyncio.sleep(0.02)  # a plain client finds out in no other way
+            await asyncio.sleep(every)  # a plain client finds out in no other way
     return time.monotonic() - began
 
 
@@ -204,7 +215,7 @@ async def _guest(http: aiohttp.ClientSession, homeserver: Homeserver, name: str)
 
 async def _make_rooms(bot: Guest, power: Guest, via: str) -> dict[str, str]:
     rooms = {}
-    for key in ("medicine", *WAYS, *MANY):
+    for key in ("medicine", *WAYS, HALL, *MANY):
         body: dict[str, Any] = {
             "preset": "private_chat",
             "room_version": "11",
@@ -213,11 +224,11 @@ async def _make_rooms(bot: Guest, power: Guest, via: str) -> dict[str, str]:
             "initial_state": [{"type": "m.room.join_rules", "content": {"join_rule": "knock"}}],
             "power_level_content_override": {"users": {bot.user_id: 100}},
         }
-        if key in WAYS:
+        if key in (*WAYS, HALL):
             body["invite"] = [power.user_id]
             body["power_level_content_override"] = {"users": {bot.user_id: 100, power.user_id: 100}}
         rooms[key] = str((await bot.ask("POST", "/createRoom", body))["room_id"])
-        if key in WAYS:
+        if key in (*WAYS, HALL):
             await power.join(rooms[key], via)
     return rooms
 
@@ -255,22 +266,13 @@ async def place(
 
 
 async def _take_up_moderating(stage: Stage) -> None:
-    """Let the moderator come into the moderators' room, which the bot makes at its first start."""
-    mira = stage.moderator
-    event = await mira.client.wait_for(
-        lambda one: (
-            one["type"] == "m.room.member"
-            and one.get("state_key") == mira.user_id
-            and one["content"].get("membership") == "invite"
-            and one["sender"] == stage.bot
-        ),
-        timeout=PATIENCE_S,
-    )
-    await mira.client.join(event["room_id"])
-    await mira.client.wait_for(
-        lambda one: one["type"] == "m.room.power_levels" and mira.user_id in one["content"].get("users", {}),
-        timeout=PATIENCE_S,
-    )
+    """Wait until the bot has made the moderators' room and given the moderator power there."""
+
+    async def obeyed() -> bool:
+        answer = await stage.moderator.asks("!mod pending")
+        return "not something you can use" not in str(answer["content"]["body"])
+
+    await until(obeyed)
 
 
 async def _fill(folder: Path, rooms: dict[str, str], power: Guest, expired: Guest) -> None:
@@ -397,6 +399,69 @@ async def test_a_verified_clinician_of_each_hospital_gets_in_within_two_seconds(
     assert max(taken.values()) < 2.0 * slow(), taken
 
 
+async def test_asked_for_accepted_and_in(place: Place) -> None:
+    """A clinician of another hospital, with a real client: from `!join` to the room."""
+    wilma = await place.stage.person("wilma", homeserver=place.group["south"])
+    await wilma.asks("!join halll", "Did you mean Hall?")
+    await wilma.asks("!join hall", "I cannot let you in yet")
+    await place.stage.moderator.says(f"!mod verify {wilma.user_id} register GMC {next(_numbers)}")
+    rules = await wilma.reads("No patient names.", kind="rooms.rules")
+    await wilma.taps(rules, "✅")
+    await wilma.reads(kind="rooms.invited")
+
+    async def in_the_hall() -> bool:
+        try:
+            await wilma.client.join(place.rooms[HALL])
+        except MatrixError:
+            return False
+        return True
+
+    await until(in_the_hall)
+    await wilma.client.send(place.rooms[HALL], "Good morning from the south.")
+
+
+async def test_invited_by_a_member_means_mute_until_the_rules_are_accepted(place: Place) -> None:
+    nils = await place.stage.person("nils", homeserver=place.group["south"])
+    await nils.chat()
+    await place.moderator(f"!mod verify {nils.user_id} register GMC {next(_numbers)}")
+    hall = place.rooms[HALL]
+    await place.power.ask("POST", f"/rooms/{_q(hall)}/invite", {"user_id": nils.user_id})
+
+    async def inside() -> bool:
+        try:
+            await nils.client.join(hall)
+        except MatrixError:
+            return False
+        return True
+
+    async def level() -> int | None:
+        levels = await place.power.ask("GET", f"/rooms/{_q(hall)}/state/m.room.power_levels/")
+        found: int | None = levels["users"].get(nils.user_id)
+        return found
+
+    async def mute() -> bool:
+        return await level() == -1
+
+    async def free() -> bool:
+        return await level() is None
+
+    await until(inside)
+    await until(mute)
+    welcome = await nils.reads("No patient names.", kind="rooms.welcome", after=0)
+    await nils.taps(welcome, "✅")
+    await until(free)
+    await nils.reads("Thank you")
+
+    async def writes() -> bool:  # their own homeserver learns of it a moment later
+        try:
+            await nils.client.send(hall, "Now I may write.")
+        except MatrixError:
+            return False
+        return True
+
+    await until(writes)
+
+
 async def test_a_withdrawal_takes_out_of_sixty_rooms_within_five_seconds(place: Place) -> None:
     guest = await place.guest("south", "wanda")
     await place.moderator(f"!mod verify {guest.user_id} register GMC {next(_numbers)}")
@@ -418,7 +483,7 @@ async def test_a_withdrawal_takes_out_of_sixty_rooms_within_five_seconds(place: 
     async def out() -> bool:
         return not wards & await guest.joined()
 
-    await until(out)
+    await until(out, every=0.2)
     taken = time.monotonic() - began
     print(f"withdrawal from 60 rooms, seen at the clinician's own homeserver: {taken:.2f} s")
     assert taken < 5.0 * slow()

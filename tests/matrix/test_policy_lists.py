@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 
+from bot.dev.clinician import MatrixError
 from bot.dev.synapse import HomeserverGroup
 from bot.kernel import outbox
 from bot.kernel.clock import SystemClock
@@ -35,7 +36,7 @@ class Network:
 
     def declares(self, *keys: str, lists: str = "") -> None:
         """Write the file, whole or not at all."""
-        text = 'name = "Test"\n[templates.default]\nlevel = "L0"\njoin = "public"\nacl = false\n'
+        text = 'name = "Test"\n[templates.default]\nlevel = "L0"\njoin = "public"\n'
         text += "\n".join(f'[rooms.{key}]\nname = "{key.title()}"' for key in keys) + "\n" + lists
         fresh = self._folder / "network.new"
         fresh.write_text(text)
@@ -66,8 +67,24 @@ class Network:
             async with database.begin() as tx:
                 await rooms.place(tx, key, room_id)
         for one in people:
-            await one.sees_join(room_id, one.user_id)
+            await comes(one, room_id)
         return room_id
+
+
+async def comes(person: Person, room: str) -> None:
+    """Enter a room of another homeserver when the invitation is there; a join may fail on the way."""
+    await person.client.wait_for(
+        lambda event: is_membership(event, room, person.user_id, "invite"), timeout=PATIENCE_S
+    )
+    for attempt in range(5):
+        try:
+            await person.client.join(room)
+            break
+        except MatrixError:
+            if attempt == 4:
+                raise
+            await asyncio.sleep(0.5)  # the other homeserver has to come round
+    await person.sees_join(room, person.user_id)
 
 
 async def rule(curator: Person, room: str, key: str, kind: str = "user", **content: Any) -> None:
@@ -132,6 +149,11 @@ async def test_a_list_is_tried_then_followed_then_taken_back(
     assert "1 person is banned" in banned["content"]["body"]
     ban = next(one for one in eve.client.events if is_membership(one, heart, eve.user_id, "ban"))
     assert "reason" not in ban["content"]
+
+    acl = await sam.client.wait_for(
+        lambda event: event["type"] == "m.room.server_acl" and event["room_id"] == heart, timeout=PATIENCE_S
+    )
+    assert {stage.homeserver.server_name, "localhost"} <= set(acl["content"]["allow"])
 
     await rule(cara, bans, "eve")
     await mira.sees_edit(said, "Nobody in our rooms")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import zlib
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -142,6 +143,30 @@ async def rooms(running: Running) -> AsyncIterator[Rooms]:
         async with made.database() as database:
             made.http = await as_bot(made.settings, database, session)
         yield made
+
+
+@pytest.fixture
+async def small(
+    empty: Homeserver, tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[tuple[Rooms, str]]:
+    """A Curbside of its own that has logged in once and runs no more, and the name of its network."""
+    from bot.dev.synapse import login_user
+
+    digest = zlib.crc32(request.node.name.encode()).to_bytes(4)
+    name = "".join(chr(ord("a") + byte % 26) for byte in digest) + "net"
+    house = Running(empty, tmp_path / "house")
+    await house.prepare(prefix=f"{name}-")
+    password = (house.folder / "secrets" / "curbside").read_text()
+    account = await login_user(empty, f"{name}-curbside", password)
+    async with open_session() as session:
+        made = Rooms(house, session)
+        (made.folder / "small.png").write_bytes(b"\x89PNG\r\n\x1a\nsmall")
+        made.http.token = account.access_token
+        login = {"user_id": made.bot, "device_id": account.device_id, "token": account.access_token}
+        async with made.database() as database:
+            await migrate.upgrade(database)
+            await SecretBox(database, "curbside").save("login", login)
+        yield made, name
 
 
 # All sixty ---------------------------------------------------------------------------------------
@@ -315,25 +340,24 @@ async def test_what_cannot_be_mended_is_reported(rooms: Rooms) -> None:
     assert await rooms.plan() == {}
 
 
-async def test_a_bot_that_lost_its_power_says_what_it_needs(rooms: Rooms) -> None:
-    boss = await _register(rooms, "boss")
-    room = quoted(await rooms.room_id("psychiatry"))  # version 11: no creator stands above the levels
+async def test_a_bot_that_lost_its_power_says_what_it_needs(small: tuple[Rooms, str]) -> None:
+    rooms, name = small
+    rooms.declare(SMALL.format(name=name) + 'version = "11"\n')  # no creator stands above the levels
+    await rooms.apply()
+    key, boss = f"{name}-b", await _register(rooms, "boss")
+    room_id = await rooms.room_id(key)
+    room, http = quoted(room_id), rooms.as_user(boss)
     await rooms.http.request("POST", f"{CLIENT}/rooms/{room}/invite", json={"user_id": boss.user_id})
-    http = rooms.as_user(boss)
     await http.request("POST", f"{CLIENT}/join/{room}", json={})
-    power = await rooms.content("psychiatry", "m.room.power_levels")
+    power = await rooms.content(key, "m.room.power_levels")
     users = {**power["users"], boss.user_id: 100, rooms.bot: 50}
-    await rooms.set("psychiatry", "m.room.power_levels", {**power, "users": users})
-    needs = (
-        f"needs power 100, the bot has 50: give {rooms.bot} power 100 in {await rooms.room_id('psychiatry')}"
-    )
-    outcome = await rooms.apply()
-    assert ("psychiatry", f"the bot has power 50 instead of 100: {needs}") in outcome.left
+    await rooms.set(key, "m.room.power_levels", {**power, "users": users})
+    needs = f"needs power 100, the bot has 50: give {rooms.bot} power 100 in {room_id}"
+    assert (key, f"the bot has power 50 instead of 100: {needs}") in (await rooms.apply()).left
     again = {**power, "users": {**users, rooms.bot: 100}}
     await rooms.put(f"rooms/{room}/state/m.room.power_levels/", again, http)
-    outcome = await rooms.apply()
     line = f"{boss.user_id} has power 100, not declared: the bot has 100: {boss.user_id} must give it up"
-    assert outcome.left == [("psychiatry", line)]
+    assert (await rooms.apply()).left == [(key, line)]
     await rooms.put(f"rooms/{room}/state/m.room.power_levels/", power, http)
     assert await rooms.plan() == {}
 
@@ -376,82 +400,60 @@ async def test_rooms_are_archived_and_come_back(rooms: Rooms) -> None:
         await _assert_as_declared(rooms, rooms.network.rooms[key], placed)
 
 
-async def test_a_room_that_is_there_already_is_adopted(rooms: Rooms) -> None:
+async def test_a_room_that_is_there_already_is_adopted(small: tuple[Rooms, str]) -> None:
+    rooms, name = small
     eva = await _register(rooms, "eva")
-    http, server = rooms.as_user(eva), rooms.settings.server_name
-    body = {"preset": "private_chat", "room_alias_name": "handmade", "name": "By hand", "room_version": "11"}
+    http = rooms.as_user(eva)
+    body = {"preset": "private_chat", "room_alias_name": f"{name}-b", "name": "By hand", "room_version": "11"}
     room_id = str((await http.request("POST", f"{CLIENT}/createRoom", json=body))["room_id"])
-    room = quoted(room_id)
-    kept = rooms.folder.joinpath("network.toml").read_text()
-    rooms.declare(kept + '\n[rooms.handmade]\nname = "Handmade"\nspace = "medicine"\n')
-    assert await rooms.plan() == {"handmade": [f"the bot enters {room_id}, where it is not"]}
-    ((key, why),) = (await rooms.apply()).left
-    assert (key, f"invite {rooms.bot} there, and give it power 100" in why) == ("handmade", True), why
+    room, key = quoted(room_id), f"{name}-b"
+    rooms.declare(SMALL.format(name=name))
+    assert (await rooms.plan())[key] == [f"the bot enters {room_id}, where it is not"]
+    ((left, why),) = (await rooms.apply()).left
+    assert (left, f"invite {rooms.bot} there, and give it power 100" in why) == (key, True), why
     await http.request("POST", f"{CLIENT}/rooms/{room}/invite", json={"user_id": rooms.bot})
-    left = (await rooms.apply()).left
     needs = f"needs power 50, the bot has 0: give {rooms.bot} power 100 in {room_id}"
-    assert ("handmade", f"name: By hand → Handmade: {needs}") in left
+    assert (key, f"name: By hand → Room B: {needs}") in (await rooms.apply()).left
     power = await http.request("GET", f"{CLIENT}/rooms/{room}/state/m.room.power_levels/")
-    await rooms.put(f"rooms/{room}/state/m.room.power_levels/", {**power, "users": {rooms.bot: 100}}, http)
+    given = {**power, "users": {rooms.bot: 100}}
+    await rooms.put(f"rooms/{room}/state/m.room.power_levels/", given, http)
     assert (await rooms.apply()).left == []
     assert await rooms.plan() == {}
-    assert await rooms.room_id("handmade") == room_id
-    assert (await rooms.content("handmade", "m.room.name")) == {"name": "Handmade"}
-    alias = await rooms.get(f"directory/room/{quoted(f'#handmade:{server}')}")
-    assert alias["room_id"] == room_id
-    rooms.declare(kept)
+    assert await rooms.room_id(key) == room_id
+    assert await rooms.content(key, "m.room.name") == {"name": "Room B"}
+
+
+async def test_upgrades_are_followed_and_made(small: tuple[Rooms, str]) -> None:
+    rooms, name = small
+    old = SMALL.format(name=name) + 'version = "11"\n'
+    rooms.declare(old)
     await rooms.apply()
-
-
-async def test_upgrades_are_followed_and_made(rooms: Rooms) -> None:
-    kept = rooms.folder.joinpath("network.toml").read_text()
-    before = {key: await rooms.room_id(key) for key in ("pharmacy", "nursing")}
+    key, space = f"{name}-b", await rooms.room_id(name)
+    first = await rooms.room_id(key)
     answer = await rooms.http.request(
-        "POST", f"{CLIENT}/rooms/{quoted(before['pharmacy'])}/upgrade", json={"new_version": "11"}
+        "POST", f"{CLIENT}/rooms/{quoted(first)}/upgrade", json={"new_version": "11"}
     )
-    fresh = answer["replacement_room"]
-    assert f"moves on from {before['pharmacy']} to {fresh}" in (await rooms.plan())["pharmacy"]
-    rooms.declare(kept + '\n[rooms.nursing]\nversion = "12"\n')
-    assert (await rooms.plan())["nursing"] == ["! version: 11 → 12"]
-    assert (await rooms.plan(upgrade=True))["nursing"] == ["version: 11 → 12"]
+    second = str(answer["replacement_room"])
+    assert f"moves on from {first} to {second}" in (await rooms.plan())[key]
+    assert (await rooms.apply()).left == []
+    assert await rooms.plan() == {}
+    assert await rooms.room_id(key) == second
+    rooms.declare(old.replace('"11"', '"12"'))
+    assert await rooms.plan() == {key: ["! version: 11 → 12"]}
+    assert await rooms.plan(upgrade=True) == {key: ["version: 11 → 12"]}
     assert (await rooms.apply(upgrade=True)).left == []
     assert await rooms.plan() == {}
-    assert await rooms.room_id("pharmacy") == fresh
-    raised = await rooms.room_id("nursing")
-    state = await rooms.state(raised)
+    third = await rooms.room_id(key)
+    state = await rooms.state(third)
     assert state["m.room.create", ""]["content"]["room_version"] == "12"
     assert rooms.bot not in state["m.room.power_levels", ""]["content"]["users"]
-    assert state["org.curbside.room", ""]["content"]["key"] == "nursing"
-    space = await rooms.state(await rooms.room_id("care"))
-    assert not space["m.space.child", before["nursing"]]["content"]
-    assert space["m.space.child", raised]["content"]["via"]
-    rooms.declare(kept.replace("[rooms.ethics]", '[rooms.nursing]\nversion = "12"\n[rooms.ethics]'))
+    assert state["org.curbside.room", ""]["content"]["key"] == key
+    shown = await rooms.state(space)
+    links = [bool(shown["m.space.child", room_id]["content"]) for room_id in (first, second, third)]
+    assert links == [False, False, True]
 
 
 # Deaths ------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-async def small(
-    empty: Homeserver, tmp_path: Path, request: pytest.FixtureRequest
-) -> AsyncIterator[tuple[Rooms, str]]:
-    """A Curbside of its own that has logged in once and runs no more, and the name of its network."""
-    from bot.dev.synapse import login_user
-
-    name = "".join(letter for letter in request.node.callspec.id if letter.isalnum())
-    house = Running(empty, tmp_path / "house")
-    await house.prepare(prefix=f"{name}-")
-    password = (house.folder / "secrets" / "curbside").read_text()
-    account = await login_user(empty, f"{name}-curbside", password)
-    async with open_session() as session:
-        made = Rooms(house, session)
-        (made.folder / "small.png").write_bytes(b"\x89PNG\r\n\x1a\nsmall")
-        made.http.token = account.access_token
-        login = {"user_id": made.bot, "device_id": account.device_id, "token": account.access_token}
-        async with made.database() as database:
-            await migrate.upgrade(database)
-            await SecretBox(database, "curbside").save("login", login)
-        yield made, name
 
 
 @pytest.mark.parametrize("place", ["created", "created:3", "uploaded", "note", "note:2", "state", "state:2"])

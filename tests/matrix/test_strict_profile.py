@@ -13,6 +13,8 @@ import pytest
 
 from bot.dev.synapse import Homeserver, HomeserverGroup
 from bot.dev.synapse_config import CONFIG_FILE
+from bot.kernel import outbox
+from bot.kernel.outbox import Outgoing
 from tests.support.account import API, Account, open_account
 from tests.support.consult import Consultation
 from tests.support.house import start_curbside
@@ -86,6 +88,23 @@ async def test_nobody_is_invited_into_a_direct_chat(strict: Account) -> None:
     assert done.state == "sent" and done.room_id is not None
     asked = await strict.does(done.room_id, "invite", user_id=bela.user_id)
     assert (asked.state, asked.error) == ("failed", "STRICT_DIRECT_CHAT")
+
+
+async def test_a_direct_chat_broken_off_before_its_invitation_is_made_anew(strict: Account) -> None:
+    ada = await strict.person()
+    content = {"type": "m.room.message", "content": {"msgtype": "m.notice", "body": "hello"}}
+    encryption = {"type": "m.room.encryption", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}
+    async with strict.database.begin() as tx:
+        row = await outbox.put(tx, Outgoing("curbside", f"dm:{ada.user_id}", "send", content))
+        body = {
+            "room_alias_name": f"curbside_{row.lower()}",
+            "is_direct": True,
+            "initial_state": [encryption],
+        }
+        half = await strict.ask(None, "POST", f"{API}/createRoom", {**body, "preset": "private_chat"})
+    done = await strict.done(row)
+    assert done.state == "sent" and done.room_id not in (None, half["room_id"])
+    assert await strict.membership(str(done.room_id), ada) == "invite"
 
 
 async def test_reactions_are_single_graphemes(strict: Account) -> None:

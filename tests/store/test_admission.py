@@ -10,6 +10,10 @@ from bot.directory.standing import Level
 from bot.kernel.clock import ManualClock
 from bot.kernel.db import Database
 from bot.rooms.admission import service, store
+from bot.rooms.file import NetworkFile
+from bot.rooms.moderation import raids
+from bot.rooms.moderation import service as moderation
+from bot.rooms.moderation.model import Kind, Plan
 from bot.rooms.store import key_of
 from tests.support.network import ANNA, BEN, BOT, CARA, FILE, MOD, MODERATORS, STRANGER, NetworkStage
 
@@ -244,14 +248,80 @@ async def test_rules_that_change_are_accepted_anew(stage: NetworkStage) -> None:
     assert "No names at all." in stage.told(ANNA)[-1]
 
 
+async def test_the_same_rules_are_accepted_once(db: Database, clock: ManualClock, tmp_path: Path) -> None:
+    everywhere = 'level = "L2"\nrules = "No patient names."\nmute = true\n'
+    text = FILE.replace('level = "L2"\n', everywhere, 1).replace(
+        'rules_de = "Keine Namen von Patienten."\n', ""
+    )
+    stage = await NetworkStage(db, clock, tmp_path, text).open()
+    await stage.verifies(ANNA)
+    for key in ("neurology", "cardiology"):
+        await stage.arrives(ANNA, key)
+    assert {act[2][ANNA] for act in stage.acts()} == {-1}
+    await stage.arrives(ANNA, "medicine")
+    assert stage.acts() == []  # nobody writes in a space
+    await stage.taps(ANNA, "✅")
+    assert sorted(stage.acts()) == [
+        (ROOM(key), "levels", {ANNA: None}) for key in ("cardiology", "neurology")
+    ]
+    await stage.arrives(ANNA, "lobby")
+    assert stage.acts() == []
+
+
 async def test_a_rush_is_left_to_the_moderators(stage: NetworkStage) -> None:
     crowd = [f"@raider{number}:south.example" for number in range(60)]
     for user in crowd:
         await stage.journal(user, "lobby", "knock")
     await stage.settle()
-    invited = [act for act in stage.acts() if act[:2] == (ROOM("lobby"), "invite")]
+    invited = [user for room, op, user in stage.acts() if (room, op) == (ROOM("lobby"), "invite")]
     assert len(invited) < len(crowd) / 2
     assert stage.in_room(MODERATORS) != []
+    await stage.tells("rooms.see", {"key": "lobby"})  # nor does a look at everybody answer them
+    assert stage.acts() == []
+    async with stage.db.begin() as tx:
+        await raids.decide(Desk(stage.house, tx, "curbside"), "lobby", MOD, "in")
+    await stage.settle()
+    answered = [user for room, op, user in stage.acts() if (room, op) == (ROOM("lobby"), "invite")]
+    assert sorted(invited + answered) == sorted(crowd)
+
+
+async def test_whoever_moderators_let_in_after_a_rush_is_mute_until_they_accept(stage: NetworkStage) -> None:
+    crowd = [f"@newcomer{number}:south.example" for number in range(30)]
+    for user in crowd:
+        await stage.verifies(user)
+    for user in crowd:
+        await stage.journal(user, "cardiology", "join")
+    await stage.settle()
+    stage.acts()
+    last = crowd[-1]
+    assert "rooms.welcome" not in stage.kinds(last)
+    async with stage.db.begin() as tx:
+        await raids.decide(Desk(stage.house, tx, "curbside"), "cardiology", MOD, "in")
+    await stage.settle()
+    levels = [users[last] for _room, op, users in stage.acts() if op == "levels" and last in users]
+    assert levels == [None, -1]
+    assert "rooms.welcome" in stage.kinds(last)
+    await stage.taps(last, "✅")
+    assert stage.acts() == [(ROOM("cardiology"), "levels", {last: None})]
+
+
+async def test_whom_moderators_have_banned_is_out_by_every_way_and_told_how_to_appeal(
+    stage: NetworkStage,
+) -> None:
+    await stage.verifies(ANNA)
+    async with stage.db.begin() as tx:
+        desk = Desk(stage.house, tx, "curbside")
+        await moderation.carry_out(desk, Plan(Kind.BAN, who=ANNA), MOD, quiet=True)
+    await stage.settle()
+    stage.acts()
+    for membership in ("knock", "join"):
+        await stage.arrives(ANNA, "neurology", membership)
+        assert stage.acts() == [(ROOM("neurology"), "kick", ANNA)]
+    assert "!appeal" in (await stage.says(ANNA, "!join cardiology"))[-1]
+    await stage.arrives(ANNA, "neurology", "invite", by=MOD)
+    assert stage.acts() == [(ROOM("neurology"), "kick", ANNA)]
+    await stage.verifies(ANNA, Level.L3, method="register")
+    assert stage.acts() == []
 
 
 # Losing one's place ------------------------------------------------------------------------------
@@ -306,6 +376,7 @@ async def test_a_hospital_that_is_no_longer_listed_loses_all_of_its_people(stage
     settings = stage.house.settings.model_copy(update={"allowed_servers": ("east.example",)})
     object.__setattr__(stage.house, "hospitals", type(stage.house.hospitals)(settings))
     await stage.tells("directory.hospital", {"server": "south.example"})
+    await stage.passes(seconds=1)
     assert {act for act in stage.acts() if act[:2] == (ROOM("neurology"), "kick")} == {
         (ROOM("neurology"), "kick", user) for user in crowd
     }
@@ -334,7 +405,8 @@ async def test_a_changed_file_looks_at_everybody_once(stage: NetworkStage) -> No
         await stage.settle()
 
     await look()
-    assert {act[1] for act in stage.acts()} == {"members"}
+    everywhere = sorted(stage.house.part(NetworkFile).current.rooms)
+    assert stage.acts() == [(ROOM(key), "members", None) for key in everywhere]
     await look()
     assert stage.acts() == []
     fresh = FILE.replace('specialty = "neurology"\n', 'specialty = "neurology"\nlevel = "L3"\n', 1)

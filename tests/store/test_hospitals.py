@@ -13,50 +13,31 @@ from sqlalchemy import select
 from bot.chat.desk import Desk
 from bot.directory.hospital import service, store
 from bot.directory.hospital.capability import HOSPITALS
-from bot.directory.hospital.rules import Hospital
-from bot.directory.hospital.statement import write
 from bot.directory.hospitals import HospitalBook
 from bot.directory.standing import Level
 from bot.kernel import inbox, outbox, timers
-from bot.kernel.audit import audit_lines
 from bot.kernel.clock import ManualClock
 from bot.kernel.db import Database
 from bot.kernel.errors import CurbsideError
 from bot.kernel.sealing import KeyRing
 from bot.rooms import store as rooms_store
 from bot.rooms.acls import update_acls
-from bot.settings import BotSettings, Settings
+from tests.support.operators import (
+    MODS,
+    NORTH,
+    SAM,
+    SOUTH,
+    SUE,
+    OpenDatabase,
+    Operator,
+    actions,
+    add,
+    decide,
+    refreshed,
+    settings_of,
+    topics,
+)
 from tests.support.ward import BEN, MOD, QUESTION, REQ, Ward
-
-SOUTH = "south.example"
-SUE, SAM = f"@sue:{SOUTH}", f"@sam:{SOUTH}"
-MODS = "room:moderators"
-OpenDatabase = Callable[..., Database]
-
-
-def settings_of(server: str, **more: Any) -> Settings:
-    return Settings(
-        hospital=f"Hospital {server}",
-        homeserver="http://127.0.0.1:9",
-        server_name=server,
-        bots={"curbside": BotSettings(user_id=f"@curbside:{server}", token_file=Path("token"))},
-        **more,
-    )
-
-
-NORTH = settings_of("hs")
-
-
-class Operator:
-    """The other hospital's operator, with a database of their own."""
-
-    def __init__(self, database: Database, settings: Settings) -> None:
-        self.database = database
-        self.settings = settings
-
-    async def statement(self, **options: Any) -> str:
-        async with self.database.begin() as tx:
-            return write(await service.issue(tx, self.settings, **options))
 
 
 @pytest.fixture
@@ -67,38 +48,6 @@ async def south(clock: ManualClock, tmp_path: Path) -> AsyncIterator[Operator]:
     await migrate.upgrade(database)
     yield Operator(database, settings_of(SOUTH))
     await database.close()
-
-
-async def add(db: Database, text: str, settings: Settings = NORTH, **options: Any) -> Hospital:
-    choice = {"permit": None, "proves": None, **options}
-    async with db.begin() as tx:
-        return await service.accept(tx, settings, await service.examine(tx, settings, text), **choice)
-
-
-async def decide(db: Database, what: Any, server: str = SOUTH, **options: Any) -> Hospital:
-    async with db.begin() as tx:
-        decided: Hospital = await what(tx, NORTH, server, **options)
-        return decided
-
-
-async def refreshed(db: Database, book: HospitalBook) -> bool:
-    async with db.read() as tx:
-        return await book.refresh(tx)
-
-
-async def topics(db: Database) -> list[tuple[str, Any]]:
-    """What waits in the inbox; nothing of it is handled."""
-    async with db.read() as tx:
-        rows = await tx.conn.execute(select(inbox.inbox_entries).order_by(inbox.inbox_entries.c.id))
-        return [
-            (row.topic, tx.open(inbox.inbox_entries.c.payload, row.id, row.payload)["state"]) for row in rows
-        ]
-
-
-async def actions(db: Database) -> list[str]:
-    async with db.read() as tx:
-        query = select(audit_lines.c.action).order_by(audit_lines.c.seq)
-        return list((await tx.conn.execute(query)).scalars())
 
 
 # Statements and decisions ------------------------------------------------------------------------
@@ -370,7 +319,7 @@ async def test_moderators_are_warned_and_told_of_the_end(
         (timedelta(days=1), "hospital.expiring"),
         (timedelta(0), "hospital.state"),
     ]
-    assert "ends in 2 weeks" in ward.texts(MODS)[-3]
+    assert "ends in 14 days" in ward.texts(MODS)[-3]
     assert "has ended" in ward.last(MODS)
     assert hospitals_of(ward).state(SOUTH) == "suspended"
     async with ward.db.read() as tx:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import subprocess
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -325,3 +326,48 @@ async def test_a_losing_worker_tells_nobody(db: Database) -> None:
     stale = InboxEntry(**{**vars(found), "attempts": MAX_ATTEMPTS - 1})
     await engine._entry_failed(stale, LookupError())
     assert recorder.told == [] and (await counts(db))[0] == {"done": 1}
+
+
+@pytest.mark.parametrize("late_lane", ["a quiet lane", "zz quiet lane"])
+async def test_a_lane_with_hundreds_waiting_delays_another_by_a_few(db: Database, late_lane: str) -> None:
+    recorder = Recorder()
+    engine = recorder.engine(db)
+    raid = [f"$raid{number}" for number in range(500)]
+    await put(db, *raid, lane="noisy")
+    for _ in range(10):
+        assert await engine.handle_one()
+    await put(db, "$page1", "$page2", lane=late_lane)
+    for _ in range(6):
+        assert await engine.handle_one()
+    assert {"$page1", "$page2"} <= set(recorder.entries), "the raid went first"
+    assert recorder.entries.index("$page1") < recorder.entries.index("$page2")
+    while await engine.handle_one():
+        pass
+    assert [source for source in recorder.entries if source in set(raid)] == raid, "a lane lost its order"
+
+
+async def test_every_lane_has_its_turn(db: Database) -> None:
+    recorder = Recorder()
+    engine = recorder.engine(db)
+    for lane in "abc":
+        await put(db, *(f"${lane}{number}" for number in range(20)), lane=lane)
+    for _ in range(30):
+        assert await engine.handle_one()
+    served = Counter(source[1] for source in recorder.entries)
+    assert served == {"a": 10, "b": 10, "c": 10}
+
+
+async def test_many_timers_of_one_kind_let_another_kind_through(db: Database, later: Later) -> None:
+    recorder = Recorder()
+    engine = recorder.engine(db)
+    async with db.begin() as tx:
+        for number in range(100):
+            await timers.set_timer(tx, "expiry", f"{number}", tx.now)
+        await timers.set_timer(tx, "answer", "page", tx.now + timedelta(milliseconds=1))
+    later(1)
+    for _ in range(10):
+        assert await engine.fire_one()
+    assert ("page", 0) in recorder.fired
+    while await engine.fire_one():
+        pass
+    assert len(recorder.fired) == 101

@@ -158,3 +158,27 @@ async def test_a_row_under_a_lost_key_holds_back_only_its_own_lane(
     await put(other, out("!a"))
     _, readable = await put(db, out("!a"), out("!b"))
     assert await due(db) == [readable]
+
+
+async def test_lanes_with_hundreds_waiting_let_another_have_its_turn(
+    db: Database, clock: ManualClock, later: Later
+) -> None:
+    await put(db, *(out(f"!noisy{room}") for _ in range(5) for room in range(50)))
+    later(1)
+    (page,) = await put(db, out("!quiet"))
+    turns = 0
+    while page not in (heads := await due(db, limit=32)):
+        turns += 1
+        async with db.begin() as tx:
+            for row in (await outbox.due(tx, MATRIX, "curbside", limit=32)).rows:
+                await outbox.mark_sent(tx, row.id, event_id="$e", room_id="!r:h.example")
+                assert await outbox.step_back(tx, row.lane)
+        later(0.01)
+        assert turns < 4, "the page waits until all is sent that came before it"
+    assert len(heads) == 32
+
+
+async def test_rows_that_cannot_be_opened_hide_no_other(db: Database, open_database: OpenDatabase) -> None:
+    await put(open_database(keys=KeyRing([b"x" * 32])), *(out(f"!closed{number}") for number in range(60)))
+    (readable,) = await put(db, out("!z"))
+    assert await due(db, limit=16) == [readable]

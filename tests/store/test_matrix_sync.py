@@ -237,7 +237,7 @@ async def test_a_moderators_room_that_the_bot_was_thrown_out_of_is_made_anew(hos
 async def test_what_was_said_while_somebody_arrived_from_afar_is_followed_by_something(
     hostile: Hostile,
 ) -> None:
-    """A message beside an arrival in the room's graph reaches the newcomer's server only with a later event."""
+    """A message beside an arrival in the room's graph reaches a newcomer's server only with a later event."""
     ours = hostile.event("m.room.create", {"room_version": "11"}, BOT, state_key="")
     levels = hostile.event("m.room.power_levels", {"users": {BOT: 100}}, BOT, state_key="")
     await hostile.tells(join={})

@@ -94,12 +94,13 @@ port = {self.port}
         fresh.replace(self.folder / "roster.toml")
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
-        """Start the process; it is ready a moment later."""
+        """Start the process, as an installed program with its byte code kept; it is ready a moment later."""
+        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "bot", "run", "--config", "curbside.toml", *arguments],
                 cwd=self.folder,
-                env={**os.environ, **environment, "PYTHONPATH": str(Path(__file__).parents[2])},
+                env={**inherited, **environment, "PYTHONPATH": str(Path(__file__).parents[2])},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

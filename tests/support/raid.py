@@ -87,7 +87,7 @@ class Raiders:
 async def raiders(homeserver: Homeserver, number: int) -> AsyncIterator[Raiders]:
     """So many accounts, ready."""
     connector = aiohttp.TCPConnector(limit=32)
-    timeout = aiohttp.ClientTimeout(total=180)
+    timeout = aiohttp.ClientTimeout(total=None, sock_read=180)  # waiting for a connection has its own time
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
         found = Raiders(homeserver, session)
         await found.register(number)
@@ -105,6 +105,27 @@ async def pings(person: Person, until: asyncio.Event | None = None, *, number: i
         await person.reads(f"pong {word}")
         taken.append(time.monotonic() - began)
         await asyncio.sleep(0.1)  # a person's pace, not a load of its own
+    return taken
+
+
+async def echoes(probe: Raiders, until: asyncio.Event | None = None, *, number: int = 20) -> list[float]:
+    """How long the homeserver itself takes from a message to the sync that shows it, without any bot."""
+    account = probe.accounts[0]
+    room = str((await probe.ask(account, "POST", "/createRoom", {"preset": "private_chat"}))["room_id"])
+    since = str((await probe.ask(account, "GET", "/sync?timeout=0", None))["next_batch"])
+    taken: list[float] = []
+    while not until.is_set() if until is not None else len(taken) < number:
+        began = time.monotonic()
+        path = f"/rooms/{quote(room)}/send/m.room.message/{uuid4().hex}"
+        sent = await probe.ask(account, "PUT", path, {"msgtype": "m.text", "body": "echo"})
+        seen = False
+        while not seen:
+            answer = await probe.ask(account, "GET", f"/sync?timeout=5000&since={since}", None)
+            since = str(answer["next_batch"])
+            joined = answer.get("rooms", {}).get("join", {}).get(room, {})
+            seen = any(one["event_id"] == sent["event_id"] for one in joined["timeline"]["events"])
+        taken.append(time.monotonic() - began)
+        await asyncio.sleep(0.1)
     return taken
 
 

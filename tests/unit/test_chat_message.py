@@ -118,6 +118,13 @@ def test_an_edit_rings_nobody_and_keeps_its_kind() -> None:
     assert content["m.new_content"]["m.mentions"] == {"user_ids": [anna]}
 
 
+def test_only_what_may_ring_says_whom() -> None:
+    (loud,) = content_of(Message("hint", verbatim("Anna"), loud=True))
+    (notice,) = content_of(Message("hint", verbatim("Anna")))
+    assert loud["m.mentions"] == {} and loud["msgtype"] == "m.text"
+    assert "m.mentions" not in notice and notice["msgtype"] == "m.notice"
+
+
 def test_markup() -> None:
     shown = markup("**{who}** typed `{what}`\n<ok>", who="**<b>**", what=verbatim("a & b"))
     assert shown.plain == "**<b>** typed a & b\n<ok>"

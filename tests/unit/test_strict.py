@@ -29,9 +29,7 @@ def test_one_sign(text: str) -> None:
     assert is_grapheme(text)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "ok", "✅✅", "✅ ", "👍🏽👍", "🇩🇪🇫🇷", "\u200d", "a\u200d", "ab\u0301"]
-)
+@pytest.mark.parametrize("text", ["", "ok", "✅✅", "✅ ", "👍🏽👍", "🇩🇪🇫🇷", "\u200d", "a\u200d", "ab\u0301"])
 def test_not_one_sign(text: str) -> None:
     assert not is_grapheme(text)
 

@@ -15,8 +15,9 @@ from bot.chat.desk import Desk
 from bot.chat.heard import Membership
 from bot.directory.service import evidence_of
 from bot.directory.standing import Standing
-from bot.kernel import outbox, timers
-from bot.kernel.inbox import InboxEntry
+from bot.kernel import inbox, outbox, timers
+from bot.kernel.ids import new_id
+from bot.kernel.inbox import InboxEntry, Incoming
 from bot.kernel.outbox import Outgoing
 from bot.kernel.timers import Timer
 from bot.rooms import store as rooms_store
@@ -28,9 +29,11 @@ from bot.rooms.model import DeclaredRoom
 from bot.rooms.moderation.arrivals.store import is_held
 from bot.rooms.moderation.service import barred, note_arrival
 
-SWEEP = "rooms.listed"
+LISTED, SEE = "rooms.listed", "rooms.see"
 TELL_TIMER = "rooms.withdrawn"
 _TELL_AFTER = timedelta(seconds=20)  # what happens together is told together
+CHECK_TIMER = "rooms.check"
+_AT_ONCE = 25  # people looked at in one transaction
 _ONE_REFUSAL = timedelta(hours=1)
 _ONE_NOTICE = timedelta(days=1)
 
@@ -139,33 +142,48 @@ async def let_in(desk: Desk, keys: Iterable[str], user_id: str, where: Places | 
 
 async def standing_changed(desk: Desk, entry: InboxEntry) -> None:
     """Take somebody out of rooms that they may no longer be in, and let them into those they waited for."""
-    desk = gate.at_gate(desk)
-    user_id = str(entry.payload["user_id"])
-    if user_id in await gate.exempt(desk):
-        return
+    await _look_at_people(gate.at_gate(desk), [str(entry.payload["user_id"])])
+
+
+async def _look_at_people(desk: Desk, people: Collection[str]) -> None:
     where = await gate.places(desk)
     if not where.ids:
         return
-    found = await desk.house.rooms.rooms_of(desk.tx, desk.bot, user_id)
-    standings = await gate.known(desk, [user_id])
-    rows = [(room_id, user_id, membership) for room_id, membership in found.items()]
+    standings = await _standings(desk, set(people))
+    rows = []
+    for user_id in standings:
+        found = await desk.house.rooms.rooms_of(desk.tx, desk.bot, user_id)
+        rows += [(room_id, user_id, membership) for room_id, membership in found.items()]
     await _act_on(desk, where, rows, standings)
-    await welcome.resume(desk, where, user_id)
-    await grant_wishes(desk, where, standings[user_id])
-    await welcome.suggest(desk, where, standings[user_id])
+    for user_id, standing in standings.items():
+        await welcome.resume(desk, where, user_id)
+        await grant_wishes(desk, where, standing)
+        await welcome.suggest(desk, where, standing)
+
+
+async def check(desk: Desk, people: Collection[str]) -> None:
+    """Look at many people soon, some at a time, so that other work goes on meanwhile."""
+    await store.check(desk.tx, people)
+    if people and not await timers.is_set(desk.tx, CHECK_TIMER, "house"):
+        await timers.set_timer(desk.tx, CHECK_TIMER, "house", desk.now, bot=desk.bot)
+
+
+async def check_some(desk: Desk, _timer: Timer) -> None:
+    """Look at the next of those who have to be looked at."""
+    people = await store.take_checks(desk.tx, _AT_ONCE)
+    if people:
+        await _look_at_people(gate.at_gate(desk), people)
+        await timers.set_timer(desk.tx, CHECK_TIMER, "house", desk.now, bot=desk.bot)
 
 
 async def grant_wishes(desk: Desk, where: Places, standing: Standing) -> None:
     """Let somebody into the rooms that they waited for and may be in now; rules are accepted first."""
-    wanted = await store.wishes_of(desk.tx, standing.user_id)
-    bar = await barred(desk, standing.user_id, None) if wanted else None
     now_in: list[str] = []
-    for key in wanted:
+    for key in await store.wishes_of(desk.tx, standing.user_id):
         room = where.room(key)
-        if room is None:
+        if room is None or not rules.decide(room, standing, None, desk.now).admitted:
             continue
-        barring = bar or await barred(desk, standing.user_id, key)
-        if not rules.decide(room, standing, barring, desk.now).admitted:
+        if await barred(desk, standing.user_id, key) is not None:
             continue
         if await welcome.at_the_door(desk, room, standing.user_id):
             now_in.append(key)
@@ -179,25 +197,35 @@ async def grant_wishes(desk: Desk, where: Places, standing: Standing) -> None:
 
 
 async def hospital_changed(desk: Desk, entry: InboxEntry) -> None:
-    """A hospital was suspended, removed or added again: look at all of its people."""
+    """A hospital was suspended, removed or added again: its server at once, then each of its people."""
     desk = gate.at_gate(desk)
     server = str(entry.payload["server"])
     where = await gate.places(desk)
-    rows = await desk.house.rooms.people_in(desk.tx, desk.bot, list(where.keys), server)
-    waiting = {user for user in await store.wishers(desk.tx) if user.partition(":")[2] == server}
-    standings = await _standings(desk, {user for _room, user, _membership in rows} | waiting)
-    await _act_on(desk, where, rows, standings)
-    for user_id in sorted(waiting):
-        if user_id in standings and standings[user_id].welcome:
-            await grant_wishes(desk, where, standings[user_id])
     await update_acls(desk)
+    rows = await desk.house.rooms.people_in(desk.tx, desk.bot, list(where.keys), server)
+    people = {user for _room, user, _membership in rows} | await store.wishers(desk.tx, server)
+    await check(desk, people - await gate.exempt(desk))
 
 
 async def room_listed(desk: Desk, entry: InboxEntry) -> None:
-    """A room's members have been asked for anew: look at all of them."""
+    """A room's members have been asked for anew: look at all of them, and go on with the next room."""
     desk = gate.at_gate(desk)
     where = await gate.places(desk)
-    room_id = where.ids.get(str(entry.payload["ref"]))
+    key, _, goes_on = str(entry.payload["ref"]).partition(" ")
+    await _look_at(desk, where, key)
+    after = sorted(other for other in where.ids if other > key and other in where.declared.rooms)
+    if goes_on and after:
+        await _ask_for_members(desk, where, after[0], goes_on=True)
+
+
+async def room_to_see(desk: Desk, entry: InboxEntry) -> None:
+    """Look at everybody in a room, as far as they are known."""
+    desk = gate.at_gate(desk)
+    await _look_at(desk, await gate.places(desk), str(entry.payload["key"]))
+
+
+async def _look_at(desk: Desk, where: Places, key: str) -> None:
+    room_id = where.ids.get(key)
     if room_id is None:
         return
     rows = await desk.house.rooms.people_in(desk.tx, desk.bot, [room_id])
@@ -205,16 +233,18 @@ async def room_listed(desk: Desk, entry: InboxEntry) -> None:
     await _act_on(desk, where, rows, standings)
 
 
-async def look_at_everybody(desk: Desk, keys: Collection[str] | None = None) -> None:
-    """Ask for the members of every declared room anew, and look at each; `keys` limits it to some rooms."""
+async def _ask_for_members(desk: Desk, where: Places, key: str, *, goes_on: bool) -> None:
+    ref = f"{key} on" if goes_on else key
+    await outbox.put(desk.tx, Outgoing(desk.bot, where.ids[key], "members", {}, topic=LISTED, ref=ref))
+
+
+async def look_at_everybody(desk: Desk) -> None:
+    """Ask for the members of every declared room anew, one room after the other, and look at each."""
     desk = gate.at_gate(desk)
     where = await gate.places(desk)
-    outs = [
-        Outgoing(desk.bot, room_id, "members", {}, topic=SWEEP, ref=key)
-        for key, room_id in where.ids.items()
-        if (keys is None or key in keys) and key in where.declared.rooms
-    ]
-    await outbox.put_all(desk.tx, outs)
+    first = min((key for key in where.ids if key in where.declared.rooms), default=None)
+    if first is not None:
+        await _ask_for_members(desk, where, first, goes_on=True)
 
 
 async def room_moved(desk: Desk, entry: InboxEntry) -> None:
@@ -225,15 +255,19 @@ async def room_moved(desk: Desk, entry: InboxEntry) -> None:
         return
     await rooms_store.place(desk.tx, key, new)
     desk.tx.audit("system", "room.moved", key)
-    await look_at_everybody(desk, [key])
+    await _ask_for_members(desk, await gate.places(desk), key, goes_on=False)
 
 
 async def network_changed(desk: Desk) -> None:
     """Look at everybody if the network file asks for other people than when that was done last."""
-    digest = gate.network_digest(gate.network(desk.house))
-    if digest != await store.seen_network(desk.tx):
-        await store.keep_network(desk.tx, digest)
-        await look_at_everybody(desk)
+    digest, where = gate.network_digest(gate.network(desk.house)), await gate.places(desk)
+    if digest == await store.seen_network(desk.tx):
+        return
+    await store.keep_network(desk.tx, digest)
+    # At once at those who are known, a room at a time so that other work goes on, then at those found.
+    entries = [Incoming(desk.bot, SEE, new_id(desk.now), f"{SEE} {key}", {"key": key}) for key in where.ids]
+    await inbox.put_all(desk.tx, entries)
+    await look_at_everybody(desk)
 
 
 async def daily(desk: Desk) -> None:
@@ -261,6 +295,9 @@ async def _act_on(
     rows = [row for row in rows if (row[0], row[1]) not in held or row[2] != "knock"]
     present = gate.presences(where, rows)
     dues = list(rules.sweep(where.declared.rooms, present, standings, bars, desk.now))
+    later = sorted({due.presence.user_id for due in dues})[_AT_ONCE:]
+    await check(desk, later)
+    dues = [due for due in dues if due.presence.user_id not in set(later)]
     for due in dues:
         if due.act is Act.INVITE:
             await let_in(desk, [due.presence.key], due.presence.user_id, where)

@@ -18,8 +18,10 @@ acceptances = Table(
     "room_acceptances",
     metadata,
     Column("user_id", String(255), primary_key=True),
-    Column("room", String(64), primary_key=True),
-    Column("rules", String(64), nullable=False),  # a digest: rules that changed are accepted anew
+    Column(
+        "rules", String(64), primary_key=True
+    ),  # a digest: the same rules are accepted once, other ones anew
+    Column("room", String(64), nullable=False),  # where that was
     Column("at", UtcTime, nullable=False),
 )
 newcomers = Table(
@@ -52,6 +54,11 @@ withdrawals = Table(
     Column("user_id", String(255), primary_key=True),
     Column("rooms", Integer, nullable=False),
 )
+checks = Table(  # people to be looked at, in turn
+    "room_checks",
+    metadata,
+    Column("user_id", String(255), primary_key=True),
+)
 networks = Table(
     "room_networks",
     metadata,
@@ -80,14 +87,14 @@ async def _put(tx: Tx, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 async def accept(tx: Tx, user_id: str, room: str, rules: str) -> None:
-    """Note that somebody has accepted a room's rules, named by their digest."""
+    """Note that somebody has accepted rules, named by their digest, and in which room."""
     await _put(tx, acceptances, [{"user_id": user_id, "room": room, "rules": rules, "at": tx.now}])
 
 
-async def accepted(tx: Tx, user_id: str, room: str, rules: str) -> bool:
-    """Whether somebody has accepted these rules of a room."""
-    query = select(acceptances.c.rules).where(acceptances.c.user_id == user_id, acceptances.c.room == room)
-    return (await tx.conn.execute(query)).scalar() == rules
+async def accepted(tx: Tx, user_id: str, rules: str) -> bool:
+    """Whether somebody has accepted these rules, in whichever room."""
+    query = select(acceptances.c.at).where(acceptances.c.user_id == user_id, acceptances.c.rules == rules)
+    return (await tx.conn.execute(query)).first() is not None
 
 
 # Newcomers ---------------------------------------------------------------------------------------
@@ -156,9 +163,10 @@ async def wishes_of(tx: Tx, user_id: str) -> list[str]:
     return [row.room for row in await tx.conn.execute(query)]
 
 
-async def wishers(tx: Tx) -> set[str]:
-    """Everybody who waits for a room."""
-    return {row.user_id for row in await tx.conn.execute(select(wishes.c.user_id).distinct())}
+async def wishers(tx: Tx, server: str) -> set[str]:
+    """Everybody of a homeserver who waits for a room."""
+    theirs = wishes.c.user_id.endswith(f":{server}", autoescape=True)
+    return {row.user_id for row in await tx.conn.execute(select(wishes.c.user_id).where(theirs).distinct())}
 
 
 async def drop_wish(tx: Tx, user_id: str, room: str) -> bool:
@@ -197,6 +205,23 @@ async def take_withdrawn(tx: Tx) -> dict[str, int]:
     """Everybody noted, with the number of rooms; they are forgotten."""
     taken = await tx.conn.execute(delete(withdrawals).returning(withdrawals.c.user_id, withdrawals.c.rooms))
     return {row.user_id: row.rooms for row in taken}
+
+
+# People to be looked at --------------------------------------------------------------------------
+
+
+async def check(tx: Tx, people: Collection[str]) -> None:
+    """Note that these people have to be looked at."""
+    if people:
+        made = (sqlite.insert if tx.conn.dialect.name == "sqlite" else postgresql.insert)(checks)
+        await tx.conn.execute(made.on_conflict_do_nothing(), [{"user_id": user} for user in sorted(people)])
+
+
+async def take_checks(tx: Tx, most: int) -> list[str]:
+    """Take some of those who have to be looked at."""
+    some = list((await tx.conn.execute(select(checks.c.user_id).limit(most))).scalars())
+    await tx.conn.execute(delete(checks).where(checks.c.user_id.in_(some)))
+    return some
 
 
 # The network as it was looked at last ------------------------------------------------------------

@@ -11,7 +11,6 @@ from bot.directory.standing import Standing
 from bot.kernel import outbox, timers
 from bot.kernel.outbox import Outgoing
 from bot.kernel.timers import Timer
-from bot.rooms import store as rooms_store
 from bot.rooms.admission import gate, rules, store, views, words
 from bot.rooms.admission.gate import Places
 from bot.rooms.admission.rules import Due
@@ -30,7 +29,7 @@ _MOST_OFFERED = 5
 async def has_accepted(desk: Desk, room: DeclaredRoom, user_id: str) -> bool:
     """Whether there is nothing left for somebody to accept before they are in a room."""
     digest = gate.rules_digest(room)
-    return not digest or await store.accepted(desk.tx, user_id, room.key, digest)
+    return not digest or await store.accepted(desk.tx, user_id, digest)
 
 
 async def at_the_door(desk: Desk, room: DeclaredRoom, user_id: str) -> bool:
@@ -49,7 +48,9 @@ async def greet(desk: Desk, room: DeclaredRoom, room_id: str, user_id: str, *, q
     """Welcome a newcomer in their direct chat, never in the room; `quiet`: not before a storm is over."""
     open_rules = not await has_accepted(desk, room, user_id)
     if open_rules and not await _has_power(desk, room_id, user_id):
-        mutes = room.mute and not quiet  # in a storm the moderation mutes, and lets them speak again
+        mutes = (
+            room.mute and not room.space and not quiet
+        )  # in a storm the moderation mutes, and lets them speak again
         row_id = await store.add_newcomer(desk.tx, user_id, room.key, muted=mutes)
         if mutes:
             await outbox.put(desk.tx, _level(desk, room_id, user_id, MUTE))
@@ -66,7 +67,7 @@ async def resume(desk: Desk, where: Places, user_id: str) -> None:
     """Greet somebody whom the moderators have let in after a storm."""
     for known in await store.newcomers_among(desk.tx, [user_id]):
         room = where.room(known.room)
-        if room is None or known.muted or not room.mute:
+        if room is None or known.muted or not room.mute or room.space:
             continue
         if not await is_held(desk.tx, where.ids[room.key], user_id):
             await timers.cancel(desk.tx, REMIND_TIMER, known.id)
@@ -74,13 +75,15 @@ async def resume(desk: Desk, where: Places, user_id: str) -> None:
 
 
 async def accept(desk: Desk, room: DeclaredRoom, user_id: str) -> None:
-    """Note that somebody accepts a room's rules, and let them speak where they were mute until now."""
+    """Note that somebody accepts a room's rules, and let them speak wherever they were mute for these."""
     desk = gate.at_gate(desk)
-    await store.accept(desk.tx, user_id, room.key, gate.rules_digest(room))
+    digest, where = gate.rules_digest(room), await gate.places(desk)
+    await store.accept(desk.tx, user_id, room.key, digest)
     desk.tx.audit(user_id, "room.rules_accepted", room.key)
-    room_id = await rooms_store.room_of(desk.tx, room.key)
-    if room_id is not None:
-        await forget(desk, room, room_id, user_id)
+    for known in await store.newcomers_among(desk.tx, [user_id]):
+        there = where.room(known.room)
+        if there is not None and gate.rules_digest(there) == digest:
+            await forget(desk, there, where.ids[there.key], user_id)
 
 
 async def forget(desk: Desk, room: DeclaredRoom, room_id: str, user_id: str) -> None:
@@ -106,7 +109,12 @@ async def remind(desk: Desk, timer: Timer) -> None:
     """Show the rules once more to somebody who has not accepted them."""
     known = await store.newcomer_of(desk.tx, timer.key)
     room = None if known is None else gate.network(desk.house).rooms.get(known.room)
-    if known is None or room is None or not gate.in_reach(desk.house, known.user_id):
+    if known is None or room is None:
+        return
+    if (await gate.place_of(desk, known.user_id)).get(room.key) != "join":
+        await store.drop_newcomer(desk.tx, known.user_id, room.key)  # taken out by the moderators meanwhile
+        return
+    if not gate.in_reach(desk.house, known.user_id):
         return
     t = await desk.translator(known.user_id)
     await desk.direct(known.user_id, views.reminder(t, room, known.user_id, desk.house.settings))

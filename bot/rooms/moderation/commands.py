@@ -11,13 +11,13 @@ from bot.chat.conversation import explained
 from bot.chat.desk import Context
 from bot.chat.i18n import message_id
 from bot.chat.message import Message
-from bot.chat.rich import code, joined, lines, verbatim
+from bot.chat.rich import code, lines, verbatim
 from bot.chat.types import Text
 from bot.directory.commands import MOD_PARTS
 from bot.directory.moderators import moderates
 from bot.rooms.moderation import appeals, service, store, taps, views
 from bot.rooms.moderation.model import Kind
-from bot.rooms.moderation.people import answer, reader
+from bot.rooms.moderation.people import answer, answered_in_private, reader
 from bot.rooms.moderation.places import network, scopes_of
 from bot.rooms.moderation.reading import plan_of, read_line
 
@@ -27,6 +27,22 @@ _LAST = timedelta(days=1)  # so far back does an undo without an id reach
 _DAYS = 7
 _MOST_DAYS = 3650
 _MOST_SHOWN = 30
+# What `!mod` alone shows: one short line each, so that none is broken on a phone.
+_CARD = (
+    ("⚠️", "warn @eve 2"),
+    ("🔇", "mute @eve 2h"),
+    ("🔊", "unmute @eve"),
+    ("👋", "kick @eve"),
+    ("🚫", "ban @eve 7d"),
+    ("🕊️", "unban @eve"),
+    ("🗑️", "redact @eve 10"),
+    ("🔒", "lock 30m"),
+    ("🔓", "unlock"),
+    ("🐢", "slow 30"),
+    ("📝", "note @eve …"),
+    ("📜", "log @eve 30"),
+    ("↩️", "undo"),
+)
 
 Executor = Callable[[Context, Args], Awaitable[None]]
 
@@ -86,7 +102,8 @@ async def log(ctx: Context, args: Args) -> None:
     scopes = None if line.scope is None else scopes_of(network(ctx), line.scope)
     since = ctx.now - timedelta(days=days)
     found = await store.actions(ctx.tx, who=line.who, scopes=scopes, since=since, most=_MOST_SHOWN)
-    notes = {one.id: await store.note_of(ctx.tx, one.id) for one in found}
+    private = await answered_in_private(ctx)
+    notes = {one.id: await store.note_of(ctx.tx, one.id) for one in found} if private else {}
     count = await service.strikes(ctx, line.who) if line.who else None
     await answer(ctx, views.log(reader(ctx, ctx.t), found, notes, days, count))
 
@@ -101,20 +118,12 @@ async def family(ctx: Context, _args: Args) -> None:
     """Show what a moderator can do, with examples."""
     p = ctx.typed("mod")
     at = reader(ctx, ctx.t)
-    numbered = [code(str(number)) + verbatim(" ") + text for number, text in enumerate(at.reasons, 1)]
-    reasons = joined(numbered, " · ")
     rows = [
-        ctx.t(
-            "**Reply** to a message, or name somebody with @. In a room it holds there; `everywhere` for all."
-        ),
-        ctx.t("⚠️ `{p} warn @eve 2`", p=p),
-        ctx.t("🔇 `{p} mute @eve 2h` · 🔊 `{p} unmute @eve`", p=p),
-        ctx.t("👋 `{p} kick @eve`", p=p),
-        ctx.t("🚫 `{p} ban @eve everywhere 7d` · 🕊️ `{p} unban @eve`", p=p),
-        ctx.t("🗑️ `{p} redact` as a reply · `{p} redact @eve 10`", p=p),
-        ctx.t("🔒 `{p} lock 30m` · 🔓 `{p} unlock` · 🐢 `{p} slow 30`", p=p),
-        ctx.t("📝 `{p} note @eve …` · 📜 `{p} log @eve 30` · ↩️ `{p} undo`", p=p),
-        ctx.t("Reasons: {reasons}", reasons=reasons),
+        ctx.t("**Reply** to a message of theirs, or name them: type @ and pick."),
+        *(verbatim(f"{emoji} ") + code(f"{p} {words}") for emoji, words in _CARD),
+        ctx.t("Written in a room, it holds there; add `everywhere` for all rooms."),
+        ctx.t("**Reasons**"),
+        *(code(str(number)) + verbatim(" ") + text for number, text in enumerate(at.reasons, 1)),
         ctx.t("`{help}` shows the rest.", help=ctx.typed("help mod")),
     ]
     await answer(ctx, Message("help", lines(rows)))

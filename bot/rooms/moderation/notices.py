@@ -7,9 +7,9 @@ from datetime import timedelta
 from urllib.parse import quote
 
 from bot.chat.message import Message
-from bot.chat.rich import Rich, joined, lines, verbatim
+from bot.chat.rich import Rich, lines, verbatim
 from bot.rooms.moderation.model import Action, Report
-from bot.rooms.moderation.views import DOT, Reader, action_line
+from bot.rooms.moderation.views import Reader, action_line
 
 SPAM: Mapping[str, str] = {
     "copies": "the same text in several rooms",
@@ -35,7 +35,7 @@ def message_link(reader: Reader, room_id: str, event_id: str) -> Rich:
     """A link that opens a message in any Matrix client (appendices, "matrix.to navigation")."""
     place = "/".join(quote(part, safe="!:$") for part in (room_id, event_id))
     url = f"https://matrix.to/#/{place}?via={quote(reader.server, safe=':[]')}"
-    shown = reader.t("open the message").plain
+    shown = reader.t("Open the message").plain
     return Rich(f"{shown}: {url}", f'<a href="{url}">{shown}</a>')
 
 
@@ -55,7 +55,7 @@ def report(reader: Reader, report: Report, scope: str, mute: timedelta) -> Messa
     buttons = {
         "🗑️": f"{go} redact", "🔇": f"{go} mute", "⚠️": f"{go} warn", "🚫": f"{go} ban", "✅": f"{go} fine",
     }  # fmt: skip
-    body = lines([head, times, message_link(reader, report.room_id, report.event_id), joined(taps, DOT)])
+    body = lines([head, times, message_link(reader, report.room_id, report.event_id), *taps])
     return Message(
         "mod.report", body, id=report.id, state="open", seq=report.count, buttons=buttons, loud=True
     )
@@ -96,19 +96,19 @@ def spam(reader: Reader, action: Action, code: str) -> Message:
     """Tell the moderators whom the bot has muted by itself, and why."""
     t = reader.t
     head = t(
-        "🤖 **Muted by itself** · {who} · {where} · until {until}",
+        "🤖 **Muted automatically** · {who} · {where} · until {until}",
         who=reader.who(action.who or ""),
         where=reader.where(action.scope),
         until=reader.until(action.until),
     )
     why = t("Looks like spam: {why}.", why=t(SPAM[code]))
-    taps = joined([t("↩️ lift it"), t("🗑️ remove the messages"), t("🚫 ban everywhere")], DOT)
+    taps = [t("↩️ lift it"), t("🗑️ remove the messages"), t("🚫 ban everywhere")]
     buttons = {
         "↩️": f"mod undo {action.id}",
         "🗑️": f"mod tap clean {action.id}",
         "🚫": f"mod tap next {action.id} ban",
     }
-    body = lines([head, why, taps])
+    body = lines([head, why, *taps])
     return Message("mod.spam", body, id=action.id, state=action.kind.value, buttons=buttons, loud=True)
 
 

@@ -10,7 +10,7 @@ from bot.chat.command import Misunderstood
 from bot.chat.desk import MODERATORS_ROOM, Context, Desk
 from bot.chat.i18n import Translator
 from bot.chat.message import Message
-from bot.chat.parsing import closest
+from bot.chat.parsing import closest, take_word
 from bot.chat.types import UserId
 from bot.directory.model import Roster, folded
 from bot.directory.policy import may_talk
@@ -20,6 +20,7 @@ from bot.rooms.moderation import store
 from bot.rooms.moderation.places import first_bot, network
 from bot.rooms.moderation.views import Reader
 
+_LONGEST_NAME = 5  # words
 _REMEMBERED = timedelta(days=180)  # who may no longer be in a room, but is meant
 
 
@@ -66,6 +67,15 @@ async def back_room(ctx: Context) -> str:
     return MODERATORS_ROOM if facts is not None and ctx.sender in facts.members else f"dm:{ctx.sender}"
 
 
+async def answered_in_private(ctx: Context) -> bool:
+    """Whether what a moderator is answered is encrypted; a chat that is still to be made will be."""
+    room = await back_room(ctx)
+    if room == ctx.room.room_id:
+        return ctx.room.encrypted
+    facts = await ctx.house.rooms.facts(ctx.tx, first_bot(ctx), room)
+    return facts is None or facts.encrypted
+
+
 async def answer(ctx: Context, message: Message) -> str:
     """Answer a moderator; returns the outbox id."""
     room = await back_room(ctx)
@@ -79,9 +89,13 @@ async def answer(ctx: Context, message: Message) -> str:
 
 
 async def author(ctx: Context) -> tuple[str, str] | None:
-    """The message that this command replies to, as (event, sender); None if it replies to none we know."""
+    """The message that this command replies to, as (event, sender); None if it replies to none we know.
+
+    In a thread every message names one before it (C-S API, "Fallback for unthreaded clients"): whom that
+    would hit, nobody has said.
+    """
     replied = ctx.said.reply_to
-    if replied is None or ctx.said.reaction is not None:
+    if replied is None or ctx.said.thread is not None or ctx.said.reaction is not None:
         return None
     known = await store.sender_of(ctx.tx, replied)
     return None if known is None else (replied, known[1])
@@ -109,6 +123,26 @@ async def person(ctx: Context, word: str) -> str:
         word=word[:40],
         suggestions=near,
     )
+
+
+async def spelled_out(ctx: Context, text: str) -> tuple[str, str] | None:
+    """The person whose name of several words a text begins with, and what follows; None if nobody's does."""
+    candidates = await _candidates(ctx)
+    words: list[tuple[str, str]] = []
+    rest = text
+    while len(words) < _LONGEST_NAME and rest:
+        word, rest = take_word(rest)
+        words.append((folded(word), rest))
+    for count in range(len(words), 1, -1):
+        said = {word for word, _rest in words[:count]}
+        meant = [
+            user
+            for user, name in candidates.items()
+            if "" not in said and said <= {folded(part) for part in name.split()}
+        ]
+        if len(meant) == 1:
+            return meant[0], words[count - 1][1]
+    return None
 
 
 def named(word: str, candidates: Mapping[str, str]) -> list[str]:

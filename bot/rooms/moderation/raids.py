@@ -24,7 +24,8 @@ from bot.rooms.moderation.people import in_house, to_moderators
 from bot.rooms.moderation.places import Place, first_bot, network, place, scopes_of
 
 STORM_TIMER = "moderation.storm"
-_SHOW = timedelta(seconds=4)  # between two edits of the moderators' message
+_LOOK = timedelta(seconds=2)  # while a rush lasts
+_LOOKS_A_SHOW = 4  # between two edits of the moderators' message
 _LEAST = timedelta(seconds=1)
 _MUTED = -1
 
@@ -52,8 +53,6 @@ async def _note(desk: Desk, room_id: str, user_id: str, kind: str) -> bool:
         await comings.keep_arrival(desk.tx, room_id, user_id, kind, held=known.choice != "out")
         if known.choice == "out":
             await _turn_away(desk, room_id, [user_id])
-        else:
-            await _hold(desk, key, [(user_id, kind)])
         return True
     await comings.keep_arrival(desk.tx, room_id, user_id, kind, held=False)
     since = desk.now - settings.storm_window
@@ -63,20 +62,20 @@ async def _note(desk: Desk, room_id: str, user_id: str, kind: str) -> bool:
     ):
         return False
     fresh = await comings.begin_storm(desk.tx, room_id)
-    await _hold(desk, key, await comings.hold_since(desk.tx, room_id, since))
+    await comings.hold_since(desk.tx, room_id, since)
+    await _silence(desk, key, room_id)
     if fresh:
         await _show(desk, key, room_id)
-        await _look_again(desk, key, room_id, _SHOW)
+        await _look_again(desk, key, room_id, _LOOK)
         desk.tx.audit(SYSTEM, "moderation.storm", key)
     return True
 
 
-async def _hold(desk: Desk, key: str, people: list[tuple[str, str]]) -> None:
-    """Keep those who are in from writing; who knocks is simply not answered."""
+async def _silence(desk: Desk, key: str, room_id: str) -> None:
+    """Keep those from writing who are in: many at once, since each change of power burdens the homeserver."""
     where = await place(desk, key)
-    inside: dict[str, int | None] = {user: _MUTED for user, kind in people if kind == "join"}
     if where is not None:
-        await _levels(desk, where, inside)
+        await _levels(desk, where, dict.fromkeys(await comings.not_yet_mute(desk.tx, room_id), _MUTED))
 
 
 async def _levels(desk: Desk, where: Place, users: Mapping[str, int | None]) -> None:
@@ -90,8 +89,8 @@ async def _turn_away(desk: Desk, room_id: str, users: Collection[str]) -> None:
     await outbox.put_all(desk.tx, [Outgoing(bot, room_id, "kick", {"user_id": user}) for user in users])
 
 
-async def _look_again(desk: Desk, key: str, room_id: str, after: timedelta) -> None:
-    await timers.set_timer(desk.tx, STORM_TIMER, key, desk.now + after, room=room_id)
+async def _look_again(desk: Desk, key: str, room_id: str, after: timedelta, shown: int = 1) -> None:
+    await timers.set_timer(desk.tx, STORM_TIMER, key, desk.now + after, room=room_id, shown=shown)
 
 
 async def tick(desk: Desk, timer: Timer) -> None:
@@ -107,9 +106,13 @@ async def tick(desk: Desk, timer: Timer) -> None:
         if known.choice == "":
             await _show(desk, key, room_id)
         return
-    if known.choice == "" and len(await comings.held(desk.tx, room_id)) != known.shown:
-        await _show(desk, key, room_id)
-    await _look_again(desk, key, room_id, min(_SHOW, max(quiet_at - desk.now, _LEAST)))
+    await _silence(desk, key, room_id)
+    shown = int(str(timer.facts.get("shown", 0)))  # looks since the message was brought up to date
+    if known.choice == "" and shown >= _LOOKS_A_SHOW:
+        if len(await comings.held(desk.tx, room_id)) != known.shown:
+            await _show(desk, key, room_id)
+        shown = 0
+    await _look_again(desk, key, room_id, min(_LOOK, max(quiet_at - desk.now, _LEAST)), shown + 1)
 
 
 async def _show(desk: Desk, key: str, room_id: str) -> None:
@@ -149,7 +152,7 @@ async def decide(desk: Desk, key: str, by: str, choice: str) -> int | None:
     await comings.release(desk.tx, where.room_id)
     inside = [user for user, kind in waiting if kind == "join"]
     if choice == "in":
-        free = [user for user in inside if not await _muted(desk, key, user)]
+        free = [user for user in inside if not await is_muted(desk, user, key)]
         await _levels(desk, where, dict.fromkeys(free))
         for user, _kind in waiting:
             await announce(desk, user)
@@ -165,7 +168,7 @@ async def decide(desk: Desk, key: str, by: str, choice: str) -> int | None:
     return len(waiting)
 
 
-async def _muted(desk: Desk, key: str, user_id: str) -> bool:
-    """Whether a moderator has muted somebody there."""
+async def is_muted(desk: Desk, user_id: str, key: str) -> bool:
+    """Whether a mute holds against somebody in a declared room; being held in a rush is none."""
     scopes = set(scopes_of(network(desk), key))
-    return any(one.scope in scopes for one in await store.sanctions(desk.tx, user_id, Kind.MUTE))
+    return any(mute.scope in scopes for mute in await store.sanctions(desk.tx, user_id, Kind.MUTE))

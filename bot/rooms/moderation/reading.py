@@ -12,7 +12,7 @@ from bot.chat.parsing import closest, normal, take_word
 from bot.rooms import store as rooms
 from bot.rooms.moderation import rules, store
 from bot.rooms.moderation.model import EVERYWHERE, ON_ROOMS, Kind, Plan
-from bot.rooms.moderation.people import author, in_house, person
+from bot.rooms.moderation.people import author, in_house, person, spelled_out
 from bot.rooms.moderation.places import network, places
 
 _EVERYWHERE = frozenset({"everywhere", "all", "überall", "alle"})
@@ -53,9 +53,14 @@ async def read_line(ctx: Context, text: str, kind: Kind | None) -> Line:
             if taken is not None:
                 rest = taken
                 continue
-            if word and personal and line.who is None and await _is_person(ctx, line, word, bool(replied)):
-                rest = after
-                continue
+            if word and personal and line.who is None:
+                whole = await spelled_out(ctx, rest)
+                if whole is not None:
+                    line.who, rest = whole
+                    continue
+                if await _is_person(ctx, line, word, bool(replied)):
+                    rest = after
+                    continue
             break
         rest = after
     line.note = rest.strip()

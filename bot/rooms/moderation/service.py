@@ -19,6 +19,7 @@ from bot.rooms.moderation.lists.service import listed
 from bot.rooms.moderation.model import EVERYWHERE, LASTING, ON_ROOMS, STRIKES, SYSTEM, Action, Kind, Plan
 from bot.rooms.moderation.people import in_house, reader_of, tell, to_moderators
 from bot.rooms.moderation.places import Place, first_bot, network, place, places, scopes_of
+from bot.rooms.moderation.raids import is_muted as is_muted
 from bot.rooms.moderation.raids import note_arrival as note_arrival
 
 BANNED, LISTED = "banned", "policy-list"
@@ -41,8 +42,7 @@ async def barred(desk: Desk, user_id: str, key: str | None) -> str | None:
 
 async def muted(desk: Desk, user_id: str, key: str) -> bool:
     """Whether a moderator has muted somebody in a declared room: whoever lifts another mute must ask."""
-    scopes = set(scopes_of(network(desk), key))
-    if any(mute.scope in scopes for mute in await store.sanctions(desk.tx, user_id, Kind.MUTE)):
+    if await is_muted(desk, user_id, key):
         return True
     where = await place(desk, key)
     return where is not None and await comings.is_held(desk.tx, where.room_id, user_id)
@@ -206,7 +206,9 @@ async def _tell_rooms(desk: Desk, where: Sequence[Place], action: Action) -> Non
     speaker = Desk(desk.house, desk.tx, first_bot(desk))
     for one in where:
         if not one.space:
-            await speaker.send(one.room_id, message)
+            # It says nothing of anybody; during a rush nobody waits for the keys of hundreds of strangers.
+            storm = await comings.storm(desk.tx, one.room_id)
+            await speaker.send(one.room_id, message, clear=storm is not None and storm.on)
 
 
 def _audit(desk: Desk, by: str, what: str, action: Action) -> None:

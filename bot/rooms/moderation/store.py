@@ -1,8 +1,4 @@
-"""What moderation keeps: who sent which message (never what), what moderators did, reports, rushes.
-
-`room_messages` is shared with retention: an entry lives for 30 days, in a room with a retention of its own
-until retention has removed the message.
-"""
+"""What moderation keeps: who sent which message (never what) for 30 days, what moderators did, reports."""
 
 from __future__ import annotations
 
@@ -474,12 +470,9 @@ async def reported_by(tx: Tx, reporter: str, since: datetime) -> tuple[int, list
 # Housekeeping ------------------------------------------------------------------------------------
 
 
-async def forget(tx: Tx, lasting_rooms: Collection[str]) -> None:
-    """Forget what is old; messages of `lasting_rooms` (with a retention of their own) are left to that."""
-    old = room_messages.c.at < tx.now - KEEP_MESSAGES
-    if lasting_rooms:
-        old &= room_messages.c.room_id.not_in(list(lasting_rooms))
-    await tx.conn.execute(delete(room_messages).where(old))
+async def forget(tx: Tx) -> None:
+    """Forget what is old."""
+    await tx.conn.execute(delete(room_messages).where(room_messages.c.at < tx.now - KEEP_MESSAGES))
     marked = (room_messages.c.at < tx.now - KEEP_MARKS) & room_messages.c.digest.is_not(None)
     await tx.conn.execute(update(room_messages).where(marked).values(digest=None, marks=None))
     await tx.conn.execute(delete(mod_plans).where(mod_plans.c.expires_at < tx.now))

@@ -50,8 +50,8 @@ ASKED: Mapping[Kind, str] = {
     Kind.SLOW: "🐢 **Slow mode?**",
 }
 TOLD: Mapping[Kind, str] = {
-    Kind.WARN: "⚠️ The moderators of {where} have warned you.",
-    Kind.MUTE: "🔇 You cannot write in {where} until {until}.",
+    Kind.WARN: "⚠️ The moderators have warned you ({where}).",
+    Kind.MUTE: "🔇 You are muted in {where} until {until}: you can read, not write.",
     Kind.KICK: "👋 The moderators have taken you out of {where}. You may ask to come in again.",
     Kind.BAN: "🚫 The moderators have banned you from {where} until {until}.",
     Kind.UNMUTE: "🔊 You can write in {where} again.",
@@ -169,8 +169,9 @@ def done(
         facts.append(t("until {until}", until=reader.until(action.until)))
     elif kind in (Kind.MUTE, Kind.BAN, Kind.LOCK):
         facts.append(t("until it is lifted"))
-    if rooms is not None and action.who is not None and kind in (Kind.KICK, Kind.BAN, Kind.MUTE):
-        facts.append(t.plural("one room", "{number} rooms", rooms))
+    wide = action.scope == EVERYWHERE or rooms != 1  # a single room has been named already
+    if rooms is not None and wide and kind in (Kind.KICK, Kind.BAN, Kind.MUTE):
+        facts.append(t.plural("now in one room", "now in {number} rooms", rooms))
     parts = [joined([t(DONE[kind]), *facts], DOT), _because(reader, action.reason)]
     buttons = {"↩️": f"mod undo {action.id}"}
     if strikes:
@@ -184,7 +185,7 @@ def done(
         del buttons["↩️"]
         tail = verbatim(action.id)
     else:
-        tail = t("↩️ takes it back, also `{undo}`", undo=f"{reader.prefix}mod undo {action.id}")
+        tail = t("↩️ or `{undo}`", undo=f"{reader.prefix}mod undo {action.id}")
     return Message("mod.done", lines([*parts, tail]), id=action.id, state=kind.value, buttons=buttons)
 
 
@@ -214,7 +215,7 @@ def proposal(
         parts.append(_because(reader, plan.reason))
     elif plan.who is not None and plan.kind in (Kind.WARN, Kind.MUTE, Kind.KICK, Kind.BAN):
         numbered = list(zip(NUMBERS, reader.reasons, strict=False))
-        parts.append(t("With a reason:"))
+        parts.append(t("A number does it, with this reason:"))
         parts += [verbatim(f"{emoji} ") + text for emoji, text in numbered]
         buttons = {emoji: f"{go} {place}" for place, (emoji, _text) in enumerate(numbered, 1)}
     parts.append(t("✅ do it · ❌ leave it"))

@@ -139,7 +139,7 @@ async def changed(desk: Desk, change: Membership) -> None:
         return
     if change.now in ("join", "knock"):
         await note_arrival(desk, change.room_id, change.user_id, change.now)
-        if change.now == "join" and await service.muted(desk, change.user_id, key):
+        if change.now == "join" and await service.is_muted(desk, change.user_id, key):
             where = await place(desk, key)
             if where is not None and not where.space:
                 body = {"users": {change.user_id: service.MUTED}}

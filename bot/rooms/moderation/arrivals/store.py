@@ -21,6 +21,7 @@ mod_arrivals = Table(
     Column("kind", String(8), nullable=False),  # join, knock
     Column("at", UtcTime, nullable=False),
     Column("held", Boolean, nullable=False),  # waits for the moderators
+    Column("muted", Boolean, nullable=False),  # is mute while held
 )
 Index("ix_mod_arrivals_room", mod_arrivals.c.room_id, mod_arrivals.c.at)
 Index("ix_mod_arrivals_server", mod_arrivals.c.server, mod_arrivals.c.at)
@@ -46,7 +47,7 @@ def _insert(tx: Tx, table: Table) -> Any:
 
 async def keep_arrival(tx: Tx, room_id: str, user_id: str, kind: str, *, held: bool) -> None:
     """Note that somebody joined a room or knocked at it."""
-    changing = {"kind": kind, "at": tx.now, "held": held}
+    changing = {"kind": kind, "at": tx.now, "held": held, "muted": False}
     fresh = _insert(tx, mod_arrivals).values(
         room_id=room_id, user_id=user_id, server=user_id.partition(":")[2], **changing
     )
@@ -82,13 +83,24 @@ async def count_arrived(tx: Tx, users: Collection[str], since: datetime) -> int:
     return int((await tx.conn.execute(query)).scalar_one())
 
 
-async def hold_since(tx: Tx, room_id: str, since: datetime) -> list[tuple[str, str]]:
-    """Hold those who came into a room since a moment; returns the new ones as (user, kind)."""
+async def hold_since(tx: Tx, room_id: str, since: datetime) -> None:
+    """Hold those who came into a room since a moment."""
     fresh = (mod_arrivals.c.room_id == room_id) & (mod_arrivals.c.at > since) & mod_arrivals.c.held.is_(False)
-    query = select(mod_arrivals.c.user_id, mod_arrivals.c.kind).where(fresh)
-    found = [(row.user_id, row.kind) for row in await tx.conn.execute(query)]
     await tx.conn.execute(update(mod_arrivals).where(fresh).values(held=True))
-    return found
+
+
+async def not_yet_mute(tx: Tx, room_id: str) -> list[str]:
+    """Those held who are in the room and can still write; from now on they count as mute."""
+    loud = (
+        (mod_arrivals.c.room_id == room_id)
+        & (mod_arrivals.c.kind == "join")
+        & mod_arrivals.c.held.is_(True)
+        & mod_arrivals.c.muted.is_(False)
+    )
+    found = await tx.conn.execute(
+        update(mod_arrivals).where(loud).values(muted=True).returning(mod_arrivals.c.user_id)
+    )
+    return sorted(row.user_id for row in found)
 
 
 async def held(tx: Tx, room_id: str) -> list[tuple[str, str]]:
@@ -110,7 +122,7 @@ async def release(tx: Tx, room_id: str, users: Collection[str] | None = None) ->
     those = mod_arrivals.c.room_id == room_id
     if users is not None:
         those &= mod_arrivals.c.user_id.in_(list(users))
-    await tx.conn.execute(update(mod_arrivals).where(those).values(held=False))
+    await tx.conn.execute(update(mod_arrivals).where(those).values(held=False, muted=False))
 
 
 async def storm(tx: Tx, room_id: str) -> Storm | None:
