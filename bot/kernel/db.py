@@ -156,7 +156,7 @@ class Database:
     async def begin(self) -> AsyncIterator[Tx]:
         """Open a transaction for writing; it commits when the block ends, and rolls back on an error."""
         if isinstance(self._engine, InlineEngine):
-            # Its statements never wait: without this, who writes without end would keep all others out.
+            # Its statements never wait: who reads or writes without end would keep all others out.
             await asyncio.sleep(0)
             async with self._writer:
                 with self._engine.transaction("IMMEDIATE") as inline:
@@ -175,6 +175,7 @@ class Database:
     async def read(self) -> AsyncIterator[Tx]:
         """Open a transaction that only reads, all at one moment; it never waits for a writer."""
         if isinstance(self._engine, InlineEngine):
+            await asyncio.sleep(0)  # as in `begin`
             with self._engine.transaction("DEFERRED") as inline:
                 yield self._tx(inline)
         else:
