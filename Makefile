@@ -1,9 +1,10 @@
-# make demo | test | lint | bench | docs | soak      (ARGS=… is handed on)
+# make demo | test | lint | bench | docs | soak      (ARGS=… is handed on, SIM=… to the simulation of soak)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.made-from
 ARGS ?=
+SIM ?= --seeds 1000
 PYTEST_WORKERS ?= 2
 
 .PHONY: demo test lint bench docs soak install debian clean
@@ -24,10 +25,12 @@ bench: install
 	$(BIN)/python -m tests.bench.bench_start
 	$(BIN)/python -m tests.bench.bench_admission
 	$(BIN)/python -m tests.bench.bench_rooms
+	$(BIN)/python -m tests.bench.bench_routing
 
 soak: install debian
 	$(BIN)/python -m pytest -m soak $(ARGS)
 	$(BIN)/python -m tests.chaos.soak
+	$(BIN)/python -m tests.sim $(SIM)
 
 docs: install
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
@@ -51,6 +54,9 @@ debian:
 	ls /usr/sbin/postfix >/dev/null 2>&1 || missing="$$missing postfix"; \
 	ls /usr/sbin/saslpasswd2 >/dev/null 2>&1 || missing="$$missing sasl2-bin libsasl2-modules"; \
 	ls /usr/sbin/slapd >/dev/null 2>&1 || missing="$$missing slapd"; \
+	ls /usr/sbin/bearerbox >/dev/null 2>&1 || missing="$$missing kannel"; \
+	ls /usr/lib/kannel/test/fakesmsc >/dev/null 2>&1 || missing="$$missing kannel-extras"; \
+	ls /usr/sbin/hfaxd >/dev/null 2>&1 || missing="$$missing hylafax-server"; \
 	command -v ldapmodify >/dev/null 2>&1 || missing="$$missing ldap-utils"; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \

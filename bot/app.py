@@ -17,7 +17,11 @@ from bot.chat.capability import Capability, Worker
 from bot.chat.desk import Desk, House
 from bot.chat.dispatch import Dispatcher
 from bot.chat.i18n import Texts
-from bot.consults import CONSULTS
+from bot.consults import CONSULTS, watch
+from bot.consults.between.capability import BETWEEN
+from bot.consults.export.capability import EXPORT
+from bot.consults.paging.capability import PAGING
+from bot.consults.stats.capability import STATS
 from bot.directory.capability import DIRECTORY
 from bot.directory.hospital.capability import HOSPITALS
 from bot.directory.hospital.service import TOPICS as HOSPITAL_TOPICS
@@ -41,14 +45,18 @@ from bot.matrix.store import RoomIndex
 from bot.matrix.sync import EVENT_TOPIC, LEFT_TOPIC
 from bot.oncall import ONCALL
 from bot.rooms.admission import ROOMS
+from bot.rooms.asking import ASKS
 from bot.rooms.file import NetworkFile
 from bot.rooms.moderation import MODERATION
 from bot.rooms.moderation.lists.capability import LISTS
 from bot.rooms.moderation.lists.service import PolicyBooks
 from bot.rooms.moderation.retention.capability import RETENTION
 from bot.settings import Settings
-from bot.web.health import BotState, Health, bots_probe, problem_probe, work_probe
+from bot.web.calls import bridge_calls
+from bot.web.health import BotState, Health, bots_probe, bridges_probe, problem_probe, work_probe
 from bot.web.server import WebServer
+from bridges.host import Bridging
+from bridges.making import make as make_the_bridges
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +74,8 @@ def capabilities() -> tuple[Capability, ...]:
         if not isinstance(found, Capability):
             raise CurbsideError(f"The entry point {point.name} of curbside.capabilities is no Capability.")
         outside.append(found)
-    rooms = (ROOMS, MODERATION, LISTS, RETENTION, REPORTS)
-    return (CHAT, DIRECTORY, HOSPITALS, ONCALL, CONSULTS, *rooms, *outside)
+    rooms = (ROOMS, MODERATION, LISTS, RETENTION, REPORTS, ASKS)
+    return (CHAT, DIRECTORY, HOSPITALS, ONCALL, CONSULTS, BETWEEN, PAGING, STATS, EXPORT, *rooms, *outside)
 
 
 def open_database(settings: Settings, clock: Clock | None = None) -> Database:
@@ -95,6 +103,12 @@ def make_house(settings: Settings, known: Sequence[Capability], roster: RosterFi
     )
 
 
+def make_bridges(settings: Settings) -> Bridging:
+    """The bridges of these settings; a wrong option is one sentence."""
+    tables = {name: bridge.model_dump() for name, bridge in settings.bridges.items()}
+    return make_the_bridges(tables, list(settings.bots), settings.base)
+
+
 class Curbside:
     """The running program: accounts, engine and web server, by role."""
 
@@ -110,6 +124,7 @@ class Curbside:
         self._capabilities = capabilities()
         self._roster = RosterFile(settings.path(settings.roster), settings.timezone)
         self._house = make_house(settings, self._capabilities, self._roster)
+        self._bridging = make_bridges(settings)
         self._hospitals = hospitals_of(self._house)
         self._dispatcher = Dispatcher(self._house, self._capabilities)
         self._engine = Engine(
@@ -153,6 +168,8 @@ class Curbside:
                     for capability in self._capabilities
                     for worker in capability.workers
                 ]
+                bridging = self._bridging.run(self._database, poll=min(1.0, self._poll))
+                beside.append(asyncio.create_task(bridging))
             server = (
                 WebServer(self._settings.web, self._health(), self._database, self._pages())
                 if "web" in self._roles
@@ -199,12 +216,14 @@ class Curbside:
             web.route(route.method, route.path, partial(route.handler, self._house, self._database))
             for capability in self._capabilities
             for route in capability.routes
-        ]
+        ] + [bridge_calls(self._bridging, self._database)]
 
     def _health(self) -> Health:
         health = Health()
         health.add("database", work_probe(self._database, self._settings.health))
         health.add("bots", bots_probe(self._bot_states, self._database.clock))
+        health.add("bridges", bridges_probe(self._database, self._bridging.bridges))
+        health.add("consults", watch.probe(self._database))
         health.add("roster", problem_probe(self._roster_problem))
         health.add("network", problem_probe(self._network_problem))
         return health

@@ -14,6 +14,7 @@ from typing import Literal
 from urllib.parse import quote, urlsplit
 
 from pydantic import (
+    ConfigDict,
     Field,
     ValidationError,
     model_validator,
@@ -263,12 +264,45 @@ class ModerationSettings(Section):
 class ConsultSettings(Section):
     """How long a paged clinician has to accept, by urgency, before the next one is asked.
 
-    These are the hospital's policy, not ours; a service in the roster may set its own.
+    These are the hospital's policy, not ours; a service in the roster may set its own. After
+    `interruptions_per_hour` pages within an hour, requests that can wait are collected; 0: never.
     """
 
     stat: Duration = timedelta(minutes=5)
     urgent: Duration = timedelta(minutes=20)
     routine: Duration = timedelta(hours=4)
+    interruptions_per_hour: int = Field(default=4, ge=0, le=1000)
+
+
+class BridgeSettings(Section):
+    """One bridge: `kind` says which (an entry point of `curbside.bridges`), the rest is its own."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    kind: str = Field(min_length=1, max_length=64)
+
+
+class PagingSettings(Section):
+    """How pages go out by second channels, such as SMS.
+
+    After `report` without word that a page was delivered, the next channel is tried; a page that could not
+    be handed over for `useful` is not sent any more.
+    """
+
+    report: Duration = timedelta(seconds=90)
+    useful: Duration = timedelta(minutes=30)
+
+
+class ExportSettings(Section):
+    """The hospital's own certificate and key (PKCS#12) that sign exports; none: those of our own making."""
+
+    certificate_file: Path | None = None
+    password_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> ExportSettings:
+        if self.password_file is not None and self.certificate_file is None:
+            raise ValueError("password_file: opens certificate_file, which is not set")
+        return self
 
 
 class Settings(BaseSettings):
@@ -301,6 +335,9 @@ class Settings(BaseSettings):
     consults: ConsultSettings = ConsultSettings()
     verification: VerificationSettings = VerificationSettings()
     moderation: ModerationSettings = ModerationSettings()
+    bridges: dict[str, BridgeSettings] = Field(default={})
+    paging: PagingSettings = PagingSettings()
+    export: ExportSettings = ExportSettings()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @classmethod
@@ -325,6 +362,9 @@ class Settings(BaseSettings):
                 raise ValueError(f"bots.{name}.user_id: must be an account of server_name {self.server_name}")
         if self.verification.oidc.issuer and not self.web.public_url:
             raise ValueError("web.public_url: is required for verification.oidc; people's browsers go there")
+        for name in self.bridges:
+            if not re.fullmatch(r"[a-z][a-z0-9_-]{0,22}", name):
+                raise ValueError(f"bridges.{name}: a bridge's name is lower-case letters, digits, - and _")
         users = [bot.user_id for bot in self.bots.values()]
         if len(set(users)) != len(users):
             raise ValueError("bots: two bots have the same user_id")

@@ -18,6 +18,7 @@ hypothesis.settings.load_profile("curbside")
 if TYPE_CHECKING:
     from bot.dev.clinician import Clinician
     from bot.dev.synapse import Homeserver, HomeserverGroup
+    from tests.support.gates import GatedFederation
     from tests.support.postgres import Postgres
     from tests.support.proxy import FaultProxy
 
@@ -26,7 +27,12 @@ if TYPE_CHECKING:
 def _running(directory: Path, *names: str) -> "Iterator[HomeserverGroup]":
     from bot.dev.synapse import HomeserverGroup
 
-    group = HomeserverGroup.create(directory, names)
+    with _started(HomeserverGroup.create(directory, names)) as group:
+        yield group
+
+
+@contextmanager
+def _started(group: "HomeserverGroup") -> "Iterator[HomeserverGroup]":
     # Synapse outlives its starter by design: also when the run is broken off it must not stay.
     atexit.register(group.stop, timeout=2.0)
     try:
@@ -58,10 +64,23 @@ def federation(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Homeserver
 
 
 @pytest.fixture(scope="session")
-def network_federation(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[HomeserverGroup]":
+def gated_federation(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[GatedFederation]":
+    """Three Synapses that federate, named "north", "south" and "east", through gates that can be cut."""
+    from tests.support.gates import make_gated
+
+    gated = make_gated(tmp_path_factory.mktemp("network"), "north", "south", "east")
+    try:
+        with _started(gated.group):
+            yield gated
+    finally:
+        for gate in gated.gates.values():
+            gate.close()
+
+
+@pytest.fixture(scope="session")
+def network_federation(gated_federation: "GatedFederation") -> "HomeserverGroup":
     """Three Synapses that federate, named "north", "south" and "east"."""
-    with _running(tmp_path_factory.mktemp("network"), "north", "south", "east") as group:
-        yield group
+    return gated_federation.group
 
 
 @pytest.fixture(scope="session")
@@ -125,3 +144,11 @@ async def proxy() -> "AsyncIterator[Callable[..., Awaitable[FaultProxy]]]":
             return await stack.enter_async_context(FaultProxy(target, seed=seed))
 
         yield make
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What the simulation has gone through, so that every seed can be run again."""
+    for report in terminalreporter.getreports("passed"):
+        for name, line in report.user_properties:
+            if name == "simulation":
+                terminalreporter.write_line(f"simulation: {line}")

@@ -180,6 +180,7 @@ CHAT = Capability(
     ),
     topics={
         "matrix.withheld": notices.withheld,
+        "matrix.file_refused": notices.file_refused,
         "matrix.identity_changed": notices.identity_changed,
         "matrix.new_device": notices.new_device,
     },

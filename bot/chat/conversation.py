@@ -66,11 +66,12 @@ async def read(
             values[arg.name] = await arg.type.parse(ctx, word)
         except Misunderstood as problem:
             if arg.required:
-                last = place == len(command.args) - 1
+                last = not any(later.required for later in command.args[place + 1 :])
                 if problem.suggestions or last:
                     return Reading(values, words, after, arg, problem)
-                # Nothing like it fits here, so these words belong to what comes later.
-                return Reading(values, words, rest, arg)
+                # Nothing like it fits here, so these words belong to what comes later; at the very beginning
+                # they were more likely meant for this, and it is said that they are not known.
+                return Reading(values, words, rest, arg, problem if place == 0 else None)
             passed = passed or Reading(values, words, "", arg, problem)
             continue
         words[arg.name], rest = word, after

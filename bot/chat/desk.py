@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from bot.chat import buttons, store
+from bot.chat.attachment import Attachment, contents_of
 from bot.chat.book import CommandBook
 from bot.chat.i18n import Texts, Translator
 from bot.chat.message import Message, content_of
@@ -151,17 +152,53 @@ class Desk:
         `clear` sends it unencrypted even in an encrypted room: for notices without any content.
         """
         facts = await self._facts(room)
-        bot = self._speaker(room)
         contents = content_of(message, thread=thread, edits=edits, encrypted=facts is None or facts.encrypted)
-        outs = [
-            Outgoing(bot, room, "send", {"type": "m.room.message", "content": content, "clear": clear})
-            for content in contents
-        ]
-        kept = buttons.kept(message.buttons, thread)
-        outs[0] = Outgoing(bot, room, "send", outs[0].body, buttons=kept, topic=topic, ref=ref)
+        bodies = [{"type": "m.room.message", "content": content, "clear": clear} for content in contents]
+        return await self._queue(room, bodies, message.buttons, thread, topic, ref, shown=edits is None)
+
+    async def attach(
+        self,
+        room: str,
+        attachment: Attachment,
+        caption: Message | None = None,
+        *,
+        thread: str | None = None,
+        topic: str | None = None,
+        ref: str | None = None,
+    ) -> str:
+        """Queue a file, shown with its caption; returns the outbox id of the event. Arguments as of `send`.
+
+        It is uploaded right before it is sent, encrypted where the room is. If the homeserver does not take
+        it (too large, most often), `topic` is told as of any failure, and the room reads a line about it.
+        """
+        facts = await self._facts(room)
+        encrypted = facts is None or facts.encrypted
+        contents = contents_of(attachment, caption, thread=thread, encrypted=encrypted)
+        bodies: list[dict[str, Any]] = [{"type": "m.room.message", "content": one} for one in contents]
+        bodies[0]["file"] = attachment.packed
+        return await self._queue(
+            room, bodies, {} if caption is None else caption.buttons, thread, topic, ref, shown=True
+        )
+
+    async def _queue(
+        self,
+        room: str,
+        bodies: Sequence[Mapping[str, Any]],
+        commands: Mapping[str, str],
+        thread: str | None,
+        topic: str | None,
+        ref: str | None,
+        *,
+        shown: bool,
+    ) -> str:
+        """Queue the events of one message; the first carries the buttons, which `shown` puts under it."""
+        bot = self._speaker(room)
+        outs = [Outgoing(bot, room, "send", body) for body in bodies]
+        kept = buttons.kept(commands, thread)
+        outs[0] = Outgoing(bot, room, "send", bodies[0], buttons=kept, topic=topic, ref=ref)
         first, *_rest = await outbox.put_all(self.tx, outs)
-        if message.buttons and edits is None:
-            await outbox.put_all(self.tx, [self._button(room, first, emoji) for emoji in message.buttons])
+        if commands and shown:
+            await outbox.put_all(self.tx, [self._button(room, first, emoji) for emoji in commands])
         return first
 
     async def direct(self, user_id: str, message: Message, **options: Any) -> str:

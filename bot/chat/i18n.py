@@ -9,6 +9,7 @@ import gettext
 import io
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -58,12 +59,16 @@ class Translator:
 
     def span(self, length: timedelta) -> str:
         """A length of time in words: `10 minutes`."""
-        seconds = int(length.total_seconds())
-        # In a unit that divides it: 90 minutes are not two hours to somebody who waits for a colleague.
-        for unit, size in _UNITS:
-            if seconds % size == 0 and 0 < seconds // size < _MOST_OF_A_UNIT:
-                return str(format_unit(seconds // size, f"duration-{unit}", locale=self.language))
-        return str(format_timedelta(length, threshold=1.5, locale=self.language))
+        return _span(int(length.total_seconds()), self.language)
+
+
+@lru_cache(maxsize=4096)
+def _span(seconds: int, language: str) -> str:
+    # In a unit that divides it: 90 minutes are not two hours to somebody who waits for a colleague.
+    for unit, size in _UNITS:
+        if seconds % size == 0 and 0 < seconds // size < _MOST_OF_A_UNIT:
+            return str(format_unit(seconds // size, f"duration-{unit}", locale=language))
+    return str(format_timedelta(timedelta(seconds=seconds), threshold=1.5, locale=language))
 
 
 class Texts:

@@ -1,4 +1,4 @@
-"""What the encryption has to tell people: a message withheld, an identity replaced. Never silent.
+"""What sending has to tell people: a message withheld, an identity replaced, a file refused. Never silent.
 
 The texts hold no content of any message, so they may go out unencrypted to a person none of whose
 sessions is trusted; every other way of telling them would be withheld as well.
@@ -63,6 +63,21 @@ async def new_device(desk: Desk, entry: InboxEntry) -> None:
             device=device_id,
         )
         await desk.send(MODERATORS_ROOM, Message("device", text))
+
+
+async def file_refused(desk: Desk, entry: InboxEntry) -> None:
+    """Tell those who wait for a file that it could not be put into their chat."""
+    room = str(entry.payload["room"])
+    facts = await desk.house.rooms.facts(desk.tx, desk.bot, room)
+    if facts is None:
+        return  # there is no chat to say it in
+    others = [user_id for user_id in facts.members if user_id not in desk.house.bot_users.values()]
+    t = await desk.translator(others[0]) if facts.direct and others else desk.house_translator()
+    if entry.payload["reason"] == "FILE_TOO_LARGE":
+        text = t("I could not send a file here: it is larger than the homeserver takes.")
+    else:
+        text = t("I could not send a file here: the homeserver refused it.")
+    await desk.send(room, Message("error", text))
 
 
 def _why(t: Translator, code: str) -> Rich:

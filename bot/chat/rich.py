@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from string import Formatter
 from urllib.parse import quote
 
@@ -35,23 +36,38 @@ def verbatim(text: str) -> Rich:
 
 def markup(template: str, **values: object) -> Rich:
     """Fill a template of ours: `**bold**`, `` `code` `` and line breaks are markup, values never are."""
-    pieces: list[Rich] = []
-    marked = []
-    for literal, name, _spec, _conversion in Formatter().parse(template):
-        marked.append(literal)
-        if name is not None:
-            value = values[name]
-            # A private-use character stands for the value while the template's own markup is read.
-            marked.append(f"\ue000{len(pieces)}\ue001")
-            pieces.append(value if isinstance(value, Rich) else verbatim(str(value)))
-    text = "".join(marked)
-    plain = _CODE.sub(r"\1", _BOLD.sub(r"\1", text))
-    text = html.escape(text, quote=False).replace("\n", "<br>")
-    text = _CODE.sub(r"<code>\1</code>", _BOLD.sub(r"<strong>\1</strong>", text))
+    plain, text, names = _read(template)
+    pieces = [
+        value if isinstance(value, Rich) else verbatim(str(value))
+        for value in (values[name] for name in names)
+    ]
     return Rich(
         _VALUE.sub(lambda match: pieces[int(match[1])].plain, plain),
         _VALUE.sub(lambda match: pieces[int(match[1])].html, text),
     )
+
+
+def names_in(template: str) -> tuple[str, ...]:
+    """The names of the values that a template takes."""
+    return _read(template)[2]
+
+
+@lru_cache(maxsize=4096)
+def _read(template: str) -> tuple[str, str, tuple[str, ...]]:
+    """A template of ours, plain and as HTML, and the names of its values, for which marks stand in it."""
+    names: list[str] = []
+    marked = []
+    for literal, name, _spec, _conversion in Formatter().parse(template):
+        marked.append(literal)
+        if name is not None:
+            # A private-use character stands for the value while the template's own markup is read.
+            marked.append(f"\ue000{len(names)}\ue001")
+            names.append(name)
+    text = "".join(marked)
+    plain = _CODE.sub(r"\1", _BOLD.sub(r"\1", text))
+    text = html.escape(text, quote=False).replace("\n", "<br>")
+    text = _CODE.sub(r"<code>\1</code>", _BOLD.sub(r"<strong>\1</strong>", text))
+    return plain, text, tuple(names)
 
 
 def lines(parts: Iterable[Rich]) -> Rich:

@@ -80,14 +80,20 @@ def stranger(user_id: str, settings: Settings) -> Person:
 
 async def person(tx: Tx, user_id: str, settings: Settings) -> Person:
     """Somebody with their settings, or the house's."""
-    row = (await tx.conn.execute(_PERSON, {"user": user_id})).first()
-    if row is None:
-        return stranger(user_id, settings)
-    return Person(user_id, row.language or settings.language, row.timezone or settings.timezone)
+    key = (Person, user_id)
+    if key not in tx.memo:
+        row = (await tx.conn.execute(_PERSON, {"user": user_id})).first()
+        tx.memo[key] = stranger(user_id, settings)
+        if row is not None:
+            language, timezone = row.language or settings.language, row.timezone or settings.timezone
+            tx.memo[key] = Person(user_id, language, timezone)
+    known: Person = tx.memo[key]
+    return known
 
 
 async def set_preference(tx: Tx, user_id: str, **values: str) -> None:
     """Keep somebody's `language` or `timezone`."""
+    tx.memo.pop((Person, user_id), None)
     changed = await tx.conn.execute(update(people).where(people.c.user_id == user_id).values(**values))
     if changed.rowcount == 0:
         await tx.conn.execute(insert(people).values(user_id=user_id, **values))

@@ -9,7 +9,7 @@ import click
 
 from bot.cli.common import with_config
 
-_COLOURS = {"ok": "green", "warn": "yellow", "error": "red"}
+_COLOURS = {"ok": "green", "hint": "cyan", "warn": "yellow", "error": "red"}
 
 
 @click.command()

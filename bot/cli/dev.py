@@ -43,7 +43,10 @@ def _guarded(work: Callable[[], Any]) -> Any:
 @click.option("--base-port", type=click.IntRange(1024, 65000), help="Free ports are chosen without it.")
 @click.option("--database", default="", help="A PostgreSQL URL; SQLite without it.")
 @click.option("--limits", type=click.Choice(["on", "off"]), default="off", show_default=True)
-def up(directory: Path, hospitals: int, base_port: int | None, database: str, limits: str) -> None:
+@click.option("--department", is_flag=True, help="Give the first one the worked example's department.")
+def up(
+    directory: Path, hospitals: int, base_port: int | None, database: str, limits: str, department: bool
+) -> None:
     """Start federating homeservers, each with its Curbside; return when all are ready."""
     from bot.dev.up import STATE_FILE
     from bot.dev.up import up as start
@@ -56,6 +59,7 @@ def up(directory: Path, hospitals: int, base_port: int | None, database: str, li
             base_port=base_port,
             database=database,
             limits=limits == "on",
+            department=department,
         )
     )
     for entry in state["hospitals"]:

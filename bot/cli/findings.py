@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit
 
 import aiohttp
+from cryptography.x509 import load_der_x509_certificate
 from sqlalchemy import Table, select
 
+from bot.cli.bridge import look
 from bot.cli.common import open_keys, opened, outside_migrations
+from bot.cli.roster_findings import AHEAD, Calling, Finding
+from bot.consults.export.signing import identity
 from bot.directory.hospital.rules import EVERYTHING, LISTED, WARNINGS, standing_of
 from bot.directory.hospitals import HospitalBook
 from bot.directory.policy import may_talk
 from bot.directory.roster import load_roster
+from bot.directory.rotas import Change
 from bot.kernel import migrate
+from bot.kernel.clock import SystemClock
 from bot.kernel.db import Database, Sealed, Tx, sealed_tables
 from bot.kernel.errors import CurbsideError
+from bot.kernel.sealing import KeyRing
 from bot.matrix.http import Http, MatrixError
 from bot.matrix.store import SecretBox
+from bot.oncall.store import changes_in
 from bot.rooms.file import load_network
 from bot.settings import BotSettings, Settings
 
+_RENEW_DAYS = 30
 _SAMPLE = 100  # sealed rows tried at either end of each table
 _LOGIN_TYPES = {
     "password_file": "m.login.password",
@@ -34,32 +41,32 @@ _LOGIN_TYPES = {
 }
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One line: how grave, about what, and what to do."""
-
-    level: Literal["ok", "warn", "error"]
-    subject: str
-    text: str
-
-
 async def everything(settings: Settings) -> AsyncIterator[Finding]:
     """All findings, in the order in which an operator would mend them."""
     for finding in (*_secrets(settings), *_data_dir(settings)):
         yield finding
     try:
-        open_keys(settings)
+        keys = open_keys(settings)
     except CurbsideError as error:
         yield Finding("error", "at_rest_keys", str(error))
         return
+    for finding in _export(settings, keys):
+        yield finding
     tokens: dict[str, str] = {}
     hospitals = HospitalBook(settings)
-    async for finding in _database(settings, tokens, hospitals):
+    changes: dict[str, tuple[Change, ...]] = {}
+    async for finding in _database(settings, tokens, hospitals, changes):
         yield finding
     async with aiohttp.ClientSession() as session:
         async for finding in _homeserver(settings, session, tokens):
             yield finding
-    for finding in (*_roster(settings, hospitals), *_moderators(settings, hospitals), *_network(settings)):
+    for finding in (
+        *_roster(settings, hospitals, changes),
+        *_moderators(settings, hospitals),
+        *_network(settings),
+    ):
+        yield finding
+    async for finding in _bridges(settings):
         yield finding
 
 
@@ -100,11 +107,31 @@ def _data_dir(settings: Settings) -> Iterator[Finding]:
         yield Finding("ok", "data_dir", f"{folder} can be written to")
 
 
+def _export(settings: Settings, keys: KeyRing) -> Iterator[Finding]:
+    """The certificate that signs exports, where the hospital has named its own."""
+    if settings.export.certificate_file is None:
+        return
+    name = "export.certificate_file"
+    try:
+        signer = identity(settings, keys)
+    except CurbsideError as error:
+        yield Finding("error", name, str(error).removeprefix(f"{name}: "))
+        return
+    until = load_der_x509_certificate(signer.certificate).not_valid_after_utc
+    if (until - SystemClock().now()).days < _RENEW_DAYS:
+        yield Finding("warn", name, f"of {signer.subject} ends on {until:%Y-%m-%d}: put the next one there")
+    else:
+        yield Finding("ok", name, f"signs as {signer.subject}, until {until:%Y-%m-%d}")
+
+
 # Database ----------------------------------------------------------------------------------------
 
 
 async def _database(
-    settings: Settings, tokens: dict[str, str], hospitals: HospitalBook
+    settings: Settings,
+    tokens: dict[str, str],
+    hospitals: HospitalBook,
+    changes: dict[str, tuple[Change, ...]],
 ) -> AsyncIterator[Finding]:
     try:
         async with opened(settings) as database:
@@ -120,6 +147,7 @@ async def _database(
                     yield finding
                 async with database.read() as tx:
                     await hospitals.refresh(tx)
+                    changes |= await _changes(settings, tx)
                 for finding in _hospitals(settings, hospitals, database.clock.now()):
                     yield finding
                 for name in settings.bots:
@@ -128,6 +156,15 @@ async def _database(
                         tokens[name] = stored["token"]
     except CurbsideError as error:
         yield Finding("error", "database", str(error).removeprefix("database: "))
+
+
+async def _changes(settings: Settings, tx: Tx) -> Mapping[str, tuple[Change, ...]]:
+    """The covers and swaps of the days that are looked at."""
+    try:
+        roster = load_roster(settings.path(settings.roster), settings.timezone)
+    except CurbsideError:
+        return {}  # told where the roster's own findings are
+    return await changes_in(tx, list(roster.rotas), tx.now, tx.now + AHEAD)
 
 
 async def _sealed(database: Database) -> list[Finding]:
@@ -256,31 +293,25 @@ async def _by_password(subject: str, bot: BotSettings, settings: Settings, http:
 # Who is who --------------------------------------------------------------------------------------
 
 
-def _roster(settings: Settings, hospitals: HospitalBook) -> Iterator[Finding]:
+def _roster(
+    settings: Settings, hospitals: HospitalBook, changes: Mapping[str, tuple[Change, ...]]
+) -> Iterator[Finding]:
     try:
         roster = load_roster(settings.path(settings.roster), settings.timezone)
     except CurbsideError as error:
         yield Finding("error", "roster", str(error))
         return
-    if not roster.services:
-        yield Finding("warn", "roster", "names no service yet: nobody can be consulted")
-    taking_part = hospitals.servers("consults")
-    for key, service in roster.services.items():
-        people = {*service.on_call, *(shift.who for shift in service.shifts)}
-        outside = sorted(user for user in people if not may_talk(user, taking_part))
-        if not people:
-            yield Finding("error", f"roster.services.{key}", "has nobody: its consults go to the moderators")
-        elif outside:
-            yield Finding(
-                "error",
-                f"roster.services.{key}",
-                f"{', '.join(outside)}: of a hospital that takes no part in consults",
-            )
-        else:
-            chain = "" if service.on_call else "; outside its shifts there is nobody"
-            yield Finding(
-                "warn" if chain else "ok", f"roster.services.{key}", f"{len(people)} to call{chain}"
-            )
+    yield from Calling(settings, roster, hospitals, changes, SystemClock().now()).findings()
+
+
+async def _bridges(settings: Settings) -> AsyncIterator[Finding]:
+    """Whether what pages go out by can be used; each bridge is tried, and nothing is sent."""
+    for name in settings.bridges:
+        try:
+            sound, text = await look(settings, name)
+        except CurbsideError as error:
+            sound, text = False, str(error).removeprefix(f"bridges.{name}.")
+        yield Finding("ok" if sound else "error", f"bridges.{name}", text)
 
 
 def _network(settings: Settings) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ import click
 
 from bot.cli.common import with_config
 from bot.cli.templates import ROSTER, SETTINGS
+from bot.dev.department import EXAMPLE, FOLDER, example
 from bot.dev.roster_edit import quoted
 from bot.kernel.errors import CurbsideError
 
@@ -139,6 +140,9 @@ def write_installation(config: Path, answers: Answers) -> None:
     (config.parent / "roster.toml").write_text(
         ROSTER.replace("hospital.example", answers.server_name), "utf-8"
     )
+    departments = config.parent / FOLDER
+    departments.mkdir(exist_ok=True)
+    (departments / f"{EXAMPLE.name}.example").write_text(example(answers.server_name), "utf-8")
     KeyRing.append_new_key(folder / "at-rest.keys")
     for name in answers.bots:
         # A password is made here, for the account that is yet to be registered; tokens come from elsewhere.
@@ -194,7 +198,8 @@ def _next_steps(config: Path, answers: Answers) -> None:
             f"1. Put each bot's {answers.login} token into its file: "
             + ", ".join(str(folder / f"{name}.{answers.login}") for name in answers.bots)
         )
-    say(f"2. Write who is on call into {config.parent / 'roster.toml'}.")
+    say(f"2. Write who is on call into {config.parent / 'roster.toml'}, or, for a whole department, start")
+    say(f"   from {config.parent / FOLDER / EXAMPLE.name}.example; docs/department.md goes through it.")
     say(
         f"3. Keep a copy of {folder / 'at-rest.keys'} in a safe place: without it nothing stored can be read."
     )

@@ -11,7 +11,10 @@ from bot import __version__
 from bot.kernel.errors import CurbsideError
 from bot.settings import BadSettings
 
-_COMMANDS = ("init", "check", "run", "db", "keys", "rooms", "audit", "directory", "hospital", "dev")
+_COMMANDS = (
+    *("init", "check", "run", "db", "keys", "rooms", "audit", "bridge", "directory"),
+    *("hospital", "offer", "oncall", "dev"),
+)
 
 
 class _OnDemand(click.Group):

@@ -61,6 +61,9 @@ ROSTER = """\
 # Who can be asked, and who is on call. Curbside reads this file again whenever it changes.
 # The worked example below is commented out: put in your services and your people's Matrix ids.
 # Times are wall time in the service's time zone (the settings' own where it names none).
+# Departments with rotas and policies have files of their own, of the same form: docs/department.md.
+
+include = ["departments/*.toml"]
 
 # [services.cardiology]
 # name = "Cardiology"

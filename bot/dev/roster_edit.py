@@ -9,8 +9,11 @@ import re
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date, time
 from pathlib import Path
 from typing import Any
+
+from bot.kernel.errors import CurbsideError
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -41,16 +44,28 @@ def add_clinician(
 ) -> None:
     """Put a clinician on the roster, and at the end of a service's chain; the service is made if missing.
 
-    Comments in the file are lost.
+    Somebody whom an included file names stays as they are there. Comments in the file are lost. Raises
+    CurbsideError when the service belongs to an included file.
     """
     with _edited(roster) as values:
-        values.setdefault("clinicians", {})[user_id] = {"name": name, "specialty": specialty, "level": level}
+        included = _included(roster, values)
+        if not any(user_id in other.get("clinicians", {}) for other in included.values()):
+            entry = {"name": name, "specialty": specialty, "level": level}
+            values.setdefault("clinicians", {})[user_id] = entry
         if on_call_for is not None:
             key = re.sub(r"[^a-z0-9_]+", "-", on_call_for.lower()).strip("-_") or "service"
+            for path, other in included.items():
+                if key in other.get("services", {}):
+                    raise CurbsideError(f"{key} stands in {path}: write there who is on call.")
             service = values.setdefault("services", {}).setdefault(key, {"name": on_call_for.capitalize()})
             chain = service.setdefault("on_call", [])
             if user_id not in chain:
                 chain.append(user_id)
+
+
+def _included(roster: Path, values: dict[str, Any]) -> dict[Path, dict[str, Any]]:
+    paths = [path for pattern in values.get("include", ()) for path in sorted(roster.parent.glob(pattern))]
+    return {path: tomllib.loads(path.read_text("utf-8")) for path in paths}
 
 
 @contextmanager
@@ -64,13 +79,16 @@ def _edited(roster: Path) -> Iterator[dict[str, Any]]:
 
 def _toml(values: dict[str, Any]) -> str:
     """A roster as TOML: `[section.entry]` tables with everything below them inline."""
-    lines = []
+    lines = [f"{_key(name)} = {_inline(value)}" for name, value in values.items() if _is_plain(value)]
     for section, entries in values.items():
-        for key, entry in entries.items():
-            lines.append(f"[{section}.{_key(key)}]")
+        for key, entry in entries.items() if not _is_plain(entries) else ():
+            lines.append(f"\n[{section}.{_key(key)}]")
             lines += [f"{_key(name)} = {_inline(value)}" for name, value in entry.items()]
-            lines.append("")
-    return "\n".join(lines)
+    return "\n".join(lines).lstrip() + "\n"
+
+
+def _is_plain(value: Any) -> bool:
+    return not isinstance(value, dict)
 
 
 def _key(name: str) -> str:
@@ -84,4 +102,6 @@ def _inline(value: Any) -> str:
         return "[" + ", ".join(map(_inline, value)) + "]"
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{_key(name)} = {_inline(part)}" for name, part in value.items()) + " }"
+    if isinstance(value, date | time):
+        return value.isoformat()
     return json.dumps(value)

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from bot.dev.people import make_clinician
 from bot.dev.up import hospital_of
 from bot.kernel.errors import CurbsideError
 
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 60.0
 
 _BOLD, _DIM, _GREEN, _CYAN = "1", "2", "32", "36"
 _NARROWEST, _WIDEST = 60, 110
@@ -49,6 +50,12 @@ def line(who: str, where: str, text: str, *, bot: bool = False) -> None:
 
 def _width() -> int:
     return min(_WIDEST, max(_NARROWEST, shutil.get_terminal_size().columns - 2))
+
+
+def _newest(event: Event) -> str:
+    """The text of a message; of an edit, the new one."""
+    content = event["content"]
+    return str(content.get("m.new_content", content).get("body", ""))
 
 
 class Person:
@@ -103,16 +110,22 @@ class Person:
 
         Raises TimeoutError when none comes, CurbsideError when it was not encrypted.
         """
-        event = await self.client.wait_for_message(
-            contains=contains,
-            kind=kind,
-            room_id=room_id,
-            timeout=WAIT_SECONDS,
-            after=0 if ever else self._mark,
-        )
+
+        def matches(found: Event) -> bool:
+            marker = found["content"].get("org.curbside")
+            return (
+                found["type"] == "m.room.message"
+                and isinstance(marker, dict)
+                and contains in _newest(found)
+                and kind in (None, marker.get("kind"))
+                and room_id in (None, found["room_id"])
+            )
+
+        event = await self.client.wait_for(matches, timeout=WAIT_SECONDS, after=0 if ever else self._mark)
         if not event["encrypted"]:
             raise CurbsideError(f"A message to {self.name} came unencrypted.")
-        line(f"Curbside → {self.name}", f"🔒 {where}", str(event["content"]["body"]), bot=True)
+        updated = ", updated" if "m.new_content" in event["content"] else ""
+        line(f"Curbside → {self.name}", f"🔒 {where}{updated}", _newest(event), bot=True)
         return event
 
 
@@ -122,25 +135,38 @@ class Cast:
     def __init__(self, directory: Path, state: dict[str, Any]) -> None:
         self.directory = directory
         self.state = state
-        self._people: list[Person] = []
+        self._people: dict[tuple[str, str], Person] = {}
+
+    def hospital(self, name: str) -> dict[str, Any]:
+        """A hospital's entry in the state."""
+        return hospital_of(self.state, name)
 
     async def enter(self, name: str, hospital: str, **options: Any) -> Person:
-        """Register a clinician (options of `make_clinician`) and start their client."""
-        entry = hospital_of(self.state, hospital)
+        """Register a clinician (options of `make_clinician`) and start their client; once for each."""
+        if (name, hospital) in self._people:
+            return self._people[name, hospital]
         account = await make_clinician(self.directory, name, hospital=hospital, **options)
+        return await self._start(name, hospital, account)
+
+    async def moderator(self, hospital: str) -> Person:
+        """The moderator of a hospital."""
+        return await self._start("Moderator", hospital, self.hospital(hospital)["moderator"])
+
+    async def _start(self, name: str, hospital: str, account: Mapping[str, str]) -> Person:
+        entry = self.hospital(hospital)
         client = await Clinician.start(
             entry["homeserver"],
             account["user_id"],
-            self.directory / "clients" / account["user_id"][1:].partition(":")[0],
+            self.directory / "clients" / hospital / account["user_id"][1:].partition(":")[0],
             access_token=account["access_token"],
             device_id=account["device_id"],
         )
         person = Person(name, hospital, client, entry["bots"]["curbside"])
-        self._people.append(person)
+        self._people[name, hospital] = person
         return person
 
     async def leave(self) -> None:
         """Close all clients."""
-        for person in self._people:
+        for person in self._people.values():
             await person.client.close()
         self._people.clear()

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from bot.dev.department import EXAMPLE, FOLDER, example
 from bot.dev.processes import running
 from bot.dev.roster_edit import quoted, write_atomically
 from bot.dev.synapse import (
@@ -41,6 +42,9 @@ STATE_FILE = "state.json"
 
 _READY_SECONDS = 60.0
 _ROOMS_SECONDS = 120.0
+_ROSTER = f'include = ["{FOLDER}/*.toml"]\n'
+_CARDIOLOGY = '\n[services.cardiology]\nname = "Cardiology"\non_call = []\n'
+_ZONE = "Europe/Berlin"  # the example department's
 _NETWORK = Path(__file__).with_name("network.toml")
 _STOP_SECONDS = 15.0
 _TAIL_LINES = 25
@@ -85,12 +89,14 @@ def up(
     base_port: int | None = None,
     database: str = "",
     limits: bool = False,
+    department: bool = False,
 ) -> dict[str, Any]:
     """Start the set, or what of it does not run; returns the state, which is also in `state.json`.
 
     `base_port`: client ports from there, federation ports from +100, health from +200; None takes
     free ones. `database`: a PostgreSQL URL; with several hospitals, `_1`, `_2`, … is added to its name.
-    `limits`: keep Synapse's and Curbside's own rate limits. Raises CurbsideError, SynapseError.
+    `limits`: keep Synapse's and Curbside's own rate limits. `department`: the first hospital has the
+    worked example's cardiology in place of one without anybody on call. Raises CurbsideError, SynapseError.
     """
     if hospitals < 1:
         raise CurbsideError("--hospitals: must be at least 1.")
@@ -99,7 +105,7 @@ def up(
     group = HomeserverGroup.create(directory, names, base_port=base_port, rate_limits=limits)
     group.start()
     try:
-        state = asyncio.run(_set_up(directory, group, base_port, database, limits))
+        state = asyncio.run(_set_up(directory, group, base_port, database, limits, department))
     except BaseException:
         _stop_curbsides(directory, group)
         group.stop()
@@ -108,7 +114,12 @@ def up(
 
 
 async def _set_up(
-    directory: Path, group: HomeserverGroup, base_port: int | None, database: str, limits: bool
+    directory: Path,
+    group: HomeserverGroup,
+    base_port: int | None,
+    database: str,
+    limits: bool,
+    department: bool,
 ) -> dict[str, Any]:
     old = _old_entries(directory)
     ports = _web_ports(group, old, base_port)
@@ -121,7 +132,8 @@ async def _set_up(
         for path in (hospital.folder, hospital.folder / "secrets"):
             path.mkdir(mode=0o700, exist_ok=True)
         moderator = await _accounts(hospital, old.get(name, {}))
-        _write_files(hospital, servers, moderator["user_id"], limits)
+        _write_files(hospital, servers, moderator["user_id"], limits, _ZONE if department else "UTC")
+        _write_roster(hospital, department and homeserver is group.homeservers[0])
         pid = _start(hospital)
         entries.append(_entry(hospital, group.pid(name), pid, moderator))
     state = {"hospitals": entries}
@@ -216,15 +228,14 @@ async def _accounts(hospital: Hospital, old: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _write_files(hospital: Hospital, servers: Sequence[str], moderator: str, limits: bool) -> None:
+def _write_files(
+    hospital: Hospital, servers: Sequence[str], moderator: str, limits: bool, timezone: str
+) -> None:
     from bot.kernel.sealing import KeyRing
 
     keys = hospital.folder / "secrets" / "at-rest.keys"
     if not keys.exists():
         KeyRing.append_new_key(keys)
-    roster = hospital.folder / "roster.toml"
-    if not roster.exists():
-        write_atomically(roster, '[services.cardiology]\nname = "Cardiology"\non_call = []\n')
     network = hospital.folder / "network.toml"
     if not network.exists():
         write_atomically(network, _NETWORK.read_text("utf-8"))
@@ -236,6 +247,7 @@ def _write_files(hospital: Hospital, servers: Sequence[str], moderator: str, lim
         f"allowed_servers = {json.dumps(list(servers))}",
         f"moderators = {json.dumps([moderator])}",
         f"database = {quoted(hospital.database)}",
+        f"timezone = {quoted(timezone)}",
     ]
     for name, shown in BOTS.items():
         lines += [
@@ -250,6 +262,17 @@ def _write_files(hospital: Hospital, servers: Sequence[str], moderator: str, lim
     if not limits:
         lines += ["[limits]", "commands_per_minute = 0"]
     write_atomically(hospital.config, "\n".join(lines) + "\n", mode=0o600)  # its URL may hold a password
+
+
+def _write_roster(hospital: Hospital, department: bool) -> None:
+    roster = hospital.folder / "roster.toml"
+    if roster.exists():
+        return
+    folder = hospital.folder / FOLDER
+    folder.mkdir(exist_ok=True)
+    if department:
+        write_atomically(folder / EXAMPLE.name, example(hospital.homeserver.server_name))
+    write_atomically(roster, _ROSTER if department else _ROSTER + _CARDIOLOGY)
 
 
 async def _databases(directory: Path, group: HomeserverGroup, url: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What the roster declares, as plain values: services, their duty chains and shifts, clinicians."""
+"""What the roster declares, as plain values: services, rotas, groups and policies, clinicians."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from zoneinfo import ZoneInfo
+
+from bot.directory.policies import Policy, PolicySet, Target, Whom
+from bot.directory.presets import policy_for
+from bot.directory.rotas import Rota, everybody
+from bot.directory.templates import RequestTemplate, template_for
 
 MINUTES_A_DAY = 24 * 60
 EVERY_DAY = frozenset(range(7))
@@ -29,7 +34,12 @@ class Shift:
 
 @dataclass(frozen=True)
 class Service:
-    """A service that can be asked: `on_call` is its whole-time chain, called after those on shift."""
+    """A service that can be asked.
+
+    Who is on call is whoever is on in its `rota` (a key of the roster's rotas), or on shift; `on_call` is
+    its whole-time chain, called after them. `policy` says how a consult is brought to somebody, where the
+    hospital has written it.
+    """
 
     key: str
     names: Mapping[str, str] = field(default_factory=dict)  # language → name
@@ -38,6 +48,10 @@ class Service:
     shifts: tuple[Shift, ...] = ()
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     timers: Mapping[str, timedelta] = field(default_factory=dict)  # urgency → time to accept
+    rota: str | None = None
+    policy: PolicySet | None = None
+    offered_to: tuple[str, ...] = ()  # other hospitals, by server name
+    template: str | None = None  # the key of what a request to it should tell
 
     def name(self, language: str) -> str:
         """Its name in a language, else in English, else its key."""
@@ -48,6 +62,13 @@ class Service:
         """All that people may call it."""
         return (self.key, *self.names.values(), *self.synonyms)
 
+    def policy_for(self, urgency: str, defaults: Mapping[str, timedelta]) -> Policy:
+        """How a consult is brought to somebody; `defaults` are the house's times to accept, by urgency.
+
+        Raises KeyError for an urgency that has none.
+        """
+        return policy_for(self.key, urgency, self.policy, {**defaults, **self.timers})
+
 
 @dataclass(frozen=True)
 class Clinician:
@@ -57,14 +78,26 @@ class Clinician:
     name: str
     specialty: str = ""
     level: str = "L0"
+    quiet: tuple[int, int] | None = None  # from and to, in minutes since midnight, over it as well
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))  # that of the quiet hours
+    sms: str = ""  # a telephone number, for pages by SMS
+    pager: str = ""  # a pager's id, for pages by SNPP
+
+    def address(self, channel: str) -> str:
+        """Where a second channel reaches them; empty if it does not."""
+        return {"sms": self.sms, "pager": self.pager}.get(channel, "")
 
 
 @dataclass(frozen=True)
 class Roster:
-    """The hospital's services and clinicians."""
+    """The hospital's services and clinicians; rotas, groups and policies by the names that the file gives."""
 
     services: Mapping[str, Service] = field(default_factory=dict)
     clinicians: Mapping[str, Clinician] = field(default_factory=dict)
+    rotas: Mapping[str, Rota] = field(default_factory=dict)
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    policies: Mapping[str, PolicySet] = field(default_factory=dict)
+    templates: Mapping[str, RequestTemplate] = field(default_factory=dict)
 
     def name_of(self, user_id: str) -> str:
         """What to call somebody: their name where the hospital gave one, else their Matrix id."""
@@ -76,6 +109,10 @@ class Roster:
         known = self.services.get(key)
         return known.name(language) if known is not None else key.replace("_", " ")
 
+    def template_for(self, service: Service, urgency: str, text: str) -> RequestTemplate | None:
+        """What a request to a service should tell, if the hospital has said so."""
+        return template_for(self.templates, service.key, service.template, urgency, text)
+
     def people(self) -> Mapping[str, str]:
         """Everybody who is ever called: their Matrix id → the entry that names them first."""
         named: dict[str, str] = {}
@@ -84,6 +121,15 @@ class Roster:
                 named.setdefault(user, f"services.{key}.on_call")
             for index, shift in enumerate(service.shifts):
                 named.setdefault(shift.who, f"services.{key}.shifts.{index}.who")
+        for user, entry in everybody(self.rotas.values()).items():
+            named.setdefault(user, entry)
+        for key, people in self.groups.items():
+            for user in people:
+                named.setdefault(user, f"groups.{key}.people")
+        for key, policies in self.policies.items():
+            for urgency, policy in policies.by_urgency.items():
+                for target in _persons(policy):
+                    named.setdefault(target.name, f"policies.{key}.{urgency}.tiers")
         return named
 
     def find(self, word: str) -> Service | None:
@@ -99,6 +145,10 @@ class Roster:
                 if any(folded(known).startswith(wanted) for known in service.words)
             }
         return self.services[meant.pop()] if len(meant) == 1 else None
+
+
+def _persons(policy: Policy) -> list[Target]:
+    return [target for tier in policy.tiers for target in tier.targets if target.kind is Whom.PERSON]
 
 
 def folded(word: str) -> str:

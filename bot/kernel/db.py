@@ -115,7 +115,9 @@ class Wakeups:
         """Return when `name` is woken, or after `timeout` seconds; the event is reset."""
         waiting = self.event(name)
         try:
-            await asyncio.wait_for(waiting.wait(), timeout)
+            # Not wait_for: in Python 3.11 it forgets to be cancelled when woken at the same moment.
+            async with asyncio.timeout(timeout):
+                await waiting.wait()
         except TimeoutError:
             return
         finally:

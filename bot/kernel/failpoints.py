@@ -32,6 +32,12 @@ FAILPOINTS = (
     "room.apply_note",
     "keys.before_share",
     "keys.after_share",
+    "bridge.before_attempt",
+    "bridge.before_deliver",
+    "bridge.after_deliver",
+    "bridge.after_mark",
+    "bridge.before_receive",
+    "bridge.after_receive",
 )
 
 _armed, _, _count = os.environ.get("CURBSIDE_FAILPOINT", "").partition(":")

@@ -63,6 +63,28 @@ acknowledge_seconds = Histogram(
     buckets=_HUMAN,
     registry=registry,
 )
+bridge_messages = Counter(
+    "curbside_bridge_messages_total",
+    "Attempts to hand a message to a bridge's peer, by outcome (delivered, retry, rejected, in doubt).",
+    ["bridge", "outcome"],
+    registry=registry,
+)
+bridge_up = Gauge(
+    "curbside_bridge_up",
+    "1 while this process runs the bridge and its peer takes messages.",
+    ["bridge"],
+    registry=registry,
+)
+consults_unaccounted = Gauge(
+    "curbside_consults_unaccounted",
+    "Open consults that nobody looked after at the last look; must be 0.",
+    registry=registry,
+)
+consult_requeues = Counter(
+    "curbside_consult_requeues_total",
+    "Open consults found without anybody looking after them, and put right.",
+    registry=registry,
+)
 oldest_outbox_seconds = Gauge(
     "curbside_oldest_outbox_seconds",
     "Age of the oldest undelivered message; 0 without one.",

@@ -200,7 +200,7 @@ async def put_all(tx: Tx, outs: Sequence[Outgoing]) -> list[str]:
         )
     if rows:
         await tx.conn.execute(_INSERT, rows)
-        tx.wakes.update(f"outbox {out.bot}" for out in outs)
+        tx.wakes.update(f"outbox {out.bot if out.channel == MATRIX else out.channel}" for out in outs)
     return ids
 
 
@@ -305,6 +305,12 @@ async def retry_at(tx: Tx, row_id: str, when: datetime, error: str) -> None:
         .where(outbox_rows.c.id == row_id, _PENDING)
         .values(due_at=when, attempts=outbox_rows.c.attempts + 1, error=error[:64])
     )
+
+
+async def withdraw(tx: Tx, row_id: str) -> bool:
+    """Take back a row that has not left, telling nobody; False if it waits no longer."""
+    values = {"row": row_id, "to": "failed", "event": None, "in_room": None, "why": "withdrawn", "at": tx.now}
+    return (await tx.conn.execute(_FINISH, values)).first() is not None
 
 
 async def is_pending(tx: Tx, bot: str, room: str, op: str) -> bool:

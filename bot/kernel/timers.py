@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Integer, String, Table, Text, delete, func, select, update
+from sqlalchemy import Column, Integer, String, Table, Text, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.kernel.db import Tx, UtcTime, metadata
@@ -37,23 +37,60 @@ class Timer:
     attempts: int
 
 
+# The statements of every step are built once: building them anew cost more than running them.
+_CHANGING = ("due_at", "set_for", "facts", "attempts")
+_SET = {
+    name: statement.on_conflict_do_update(
+        index_elements=[timer_rows.c.id], set_={column: statement.excluded[column] for column in _CHANGING}
+    )
+    for name, statement in (
+        ("sqlite", sqlite.insert(timer_rows)),
+        ("postgresql", postgresql.insert(timer_rows)),
+    )
+}
+_CANCEL = delete(timer_rows).where(timer_rows.c.id.in_(bindparam("ids", expanding=True)))
+_TAKE = delete(timer_rows).where(timer_rows.c.id == bindparam("key"))
+_DUE = (
+    select(timer_rows)
+    .where(timer_rows.c.due_at <= bindparam("by", type_=UtcTime))
+    .order_by(timer_rows.c.due_at)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+_DUE_ALIKE = (
+    select(timer_rows)
+    .where(timer_rows.c.due_at <= bindparam("by", type_=UtcTime), timer_rows.c.kind == bindparam("kind"))
+    .where(timer_rows.c.attempts == 0)
+    .order_by(timer_rows.c.due_at)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_DUE_OTHER = _DUE.where(timer_rows.c.kind != bindparam("other"))
+
+
 async def set_timer(tx: Tx, kind: str, key: str, due_at: datetime, **facts: str | int | bool | None) -> None:
     """Set the timer `kind` of `key`, in place of an earlier one; facts hold no free text."""
-    make_insert = sqlite.insert if tx.conn.dialect.name == "sqlite" else postgresql.insert
-    changing = {
+    row = {
+        "id": f"{kind}:{key}",
+        "kind": kind,
+        "key": key,
         "due_at": due_at,
         "set_for": due_at,
         "facts": json.dumps(facts, sort_keys=True),
         "attempts": 0,
     }
-    statement = make_insert(timer_rows).values(id=f"{kind}:{key}", kind=kind, key=key, **changing)
-    await tx.conn.execute(statement.on_conflict_do_update(index_elements=[timer_rows.c.id], set_=changing))
+    await tx.conn.execute(_SET[tx.conn.dialect.name], row)
     tx.wakes.add("timers")
 
 
 async def cancel(tx: Tx, kind: str, key: str) -> None:
     """Take a timer back; no error if there is none."""
-    await tx.conn.execute(delete(timer_rows).where(timer_rows.c.id == f"{kind}:{key}"))
+    await cancel_all(tx, [kind], key)
+
+
+async def cancel_all(tx: Tx, kinds: Sequence[str], key: str) -> None:
+    """Take the timers of these kinds back; no error where there is none."""
+    await tx.conn.execute(_CANCEL, {"ids": [f"{kind}:{key}" for kind in kinds]})
 
 
 async def is_set(tx: Tx, kind: str, key: str) -> bool:
@@ -67,23 +104,30 @@ async def claim(tx: Tx, other_than: str = "") -> Timer | None:
 
     One of a kind `other_than` the given one, if such a one is due.
     """
-    query = (
-        select(timer_rows)
-        .where(timer_rows.c.due_at <= tx.now)
-        .order_by(timer_rows.c.due_at)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
     if other_than:
-        row = (await tx.conn.execute(query.where(timer_rows.c.kind != other_than))).first()
+        row = (await tx.conn.execute(_DUE_OTHER, {"by": tx.now, "other": other_than})).first()
         if row is None:
             return await claim(tx)
     else:
-        row = (await tx.conn.execute(query)).first()
+        row = (await tx.conn.execute(_DUE, {"by": tx.now})).first()
         if row is None:
             return None
-    await tx.conn.execute(delete(timer_rows).where(timer_rows.c.id == row.id))
+    await tx.conn.execute(_TAKE, {"key": row.id})
     return Timer(row.kind, row.key, row.set_for, json.loads(row.facts), row.attempts)
+
+
+async def claim_alike(tx: Tx, timer: Timer, most: int) -> list[Timer]:
+    """Take more due timers of a timer's kind, for a handler that does several in one transaction.
+
+    Their handler's failure takes all of them back. So one that has failed before comes alone, and takes none
+    along; nobody waits for long for another one's fault.
+    """
+    if timer.attempts:
+        return []
+    rows = (await tx.conn.execute(_DUE_ALIKE, {"by": tx.now, "kind": timer.kind, "most": most})).all()
+    if rows:
+        await tx.conn.execute(_CANCEL, {"ids": [row.id for row in rows]})
+    return [Timer(row.kind, row.key, row.set_for, json.loads(row.facts), row.attempts) for row in rows]
 
 
 async def put_off(tx: Tx, timer: Timer, when: datetime) -> None:

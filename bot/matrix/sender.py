@@ -27,6 +27,7 @@ from bot.matrix.crypto.machine import CryptoMachine
 from bot.matrix.crypto.ports import Encrypted, Undecryptable, Withheld
 from bot.matrix.http import Http, MatrixError, TokenRevoked, quoted
 from bot.matrix.making import CLIENT, RoomMaker, Undeliverable
+from bot.matrix.media import FILE_REFUSED_TOPIC, UPLOAD_SECONDS, Uploader
 from bot.matrix.rooms import as_mapping
 from bot.matrix.strict import is_allowed_reaction
 from bot.matrix.sync import tell_identity_change
@@ -74,6 +75,7 @@ class Sender:
         self._database = database
         self._crypto = crypto
         self._strict = strict
+        self._uploads = Uploader(http)
         self._rooms = RoomMaker(bot, user_id, http=http, database=database, crypto=crypto, strict=strict)
         self._started_at = database.clock.now()
         self._lanes: dict[str, asyncio.Task[bool]] = {}
@@ -160,7 +162,7 @@ class Sender:
         """Try one row, and say whether its lane is known to be empty; what happens is written down."""
         empty = False
         try:
-            async with asyncio.timeout(_SEND_SECONDS):
+            async with asyncio.timeout(_SEND_SECONDS + (UPLOAD_SECONDS if "file" in row.body else 0)):
                 empty = await self._deliver(row, ready)
         except TokenRevoked as error:
             self._stop = error
@@ -201,8 +203,12 @@ class Sender:
     async def _give_up(self, row: OutboxRow, reason: str) -> None:
         metrics.messages.labels(self._bot, "out", "failed").inc()
         log.warning("given up", extra={"bot": self._bot, "op": row.op, "out": row.id, "reason": reason})
+        self._uploads.forget(row)
         async with self._database.begin() as tx:
             await outbox.mark_failed(tx, row.id, reason)
+            if "file" in row.body:
+                told = {"room": row.room, "reason": reason}
+                await inbox.put(tx, Incoming(self._bot, FILE_REFUSED_TOPIC, row.id, f"out {row.id}", told))
 
     async def _deliver(self, row: OutboxRow, ready: Ready | None) -> bool:
         if ready is not None:
@@ -292,6 +298,8 @@ class Sender:
         if self._strict and event_type == "m.reaction" and not is_allowed_reaction(content):
             raise Undeliverable("STRICT_REACTION")
         sealed: Encrypted | None = None
+        if "file" in row.body:
+            content = await self._uploads.shown(row, content, encrypted=room.encrypted)
         if room.encrypted and event_type != "m.reaction" and not row.body.get("clear"):
             if members is None:
                 members = await self._list_members(room_id)
@@ -310,6 +318,7 @@ class Sender:
         if not isinstance(event_id, str):
             raise MatrixError(0, "CURBSIDE_NO_EVENT_ID")
         failpoint("outbox.after_send")
+        self._uploads.forget(row)
         page = row.topic is not None and row.room.startswith("dm:")
         unreached: set[str] = set()
         if sealed is not None and (page or any(one.new for one in sealed.withheld)):

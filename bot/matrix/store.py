@@ -334,8 +334,7 @@ async def named_room(tx: Tx, bot: str, name: str) -> str | None:
     """The room behind a name, or the id itself if it is one; only while what is sent there can arrive."""
     if name.startswith("!"):
         return name
-    query = select(room_names.c.room_id).where(room_names.c.bot == bot, room_names.c.name == name)
-    room_id: str | None = (await tx.conn.execute(query)).scalar()
+    room_id: str | None = (await tx.conn.execute(_NAMED, {"of": bot, "called": name})).scalar()
     if not name.startswith("dm:"):
         known = None if room_id is None else await room(tx, bot, room_id)
         return None if known is None or known.membership == "leave" else room_id
@@ -351,28 +350,29 @@ async def is_direct_chat(tx: Tx, bot: str, room_id: str) -> bool:
     return (await tx.conn.execute(query.limit(1))).first() is not None
 
 
-def _direct_query(bot: str, user_id: str) -> Any:
-    return (
-        select(rooms.c.room_id)
-        .join(
-            room_members, and_(room_members.c.bot == rooms.c.bot, room_members.c.room_id == rooms.c.room_id)
-        )
-        .where(rooms.c.bot == bot, rooms.c.membership == "join", rooms.c.encrypted.is_(True))
-        .where(room_members.c.user_id == user_id, room_members.c.membership.in_(PRESENT))
-        .where(rooms.c.joined + rooms.c.invited <= 2)
-    )
+# The statements of every message are built once: building them anew cost more than running them.
+_NAMED = select(room_names.c.room_id).where(
+    room_names.c.bot == bindparam("of"), room_names.c.name == bindparam("called")
+)
+_DIRECT = (
+    select(rooms.c.room_id)
+    .join(room_members, and_(room_members.c.bot == rooms.c.bot, room_members.c.room_id == rooms.c.room_id))
+    .where(rooms.c.bot == bindparam("of"), rooms.c.membership == "join", rooms.c.encrypted.is_(True))
+    .where(room_members.c.user_id == bindparam("user"), room_members.c.membership.in_(PRESENT))
+    .where(rooms.c.joined + rooms.c.invited <= 2)
+)
+_USABLE_DIRECT = _DIRECT.where(rooms.c.room_id == bindparam("room"))
+_FIND_DIRECT = _DIRECT.where(room_members.c.membership == "join").order_by(rooms.c.room_id).limit(1)
 
 
 async def _usable_direct(tx: Tx, bot: str, room_id: str, user_id: str) -> bool:
-    query = _direct_query(bot, user_id).where(rooms.c.room_id == room_id)
-    return (await tx.conn.execute(query)).first() is not None
+    values = {"of": bot, "user": user_id, "room": room_id}
+    return (await tx.conn.execute(_USABLE_DIRECT, values)).first() is not None
 
 
 async def _find_direct(tx: Tx, bot: str, user_id: str) -> str | None:
     """A chat that somebody else made: the person must be in it, else anybody could lead messages astray."""
-    query = _direct_query(bot, user_id).where(room_members.c.membership == "join")
-    query = query.order_by(rooms.c.room_id).limit(1)
-    found: str | None = (await tx.conn.execute(query)).scalar()
+    found: str | None = (await tx.conn.execute(_FIND_DIRECT, {"of": bot, "user": user_id})).scalar()
     return found
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.kernel import inbox, metrics, outbox, timers
+from bot.kernel import bridging, inbox, metrics, outbox, timers
 from bot.kernel.clock import Clock
 from bot.kernel.db import Database
 from bot.settings import HealthSettings
@@ -104,6 +104,28 @@ def _against(state: BotState, now: datetime) -> str | None:
     if now - state.last_sync > SYNC_SILENCE:
         return f"The bot {state.name} last synchronised {_length(now - state.last_sync)} ago."
     return None
+
+
+def bridges_probe(database: Database, names: Collection[str]) -> Probe:
+    """Not ready while a bridge's peer is left alone because it fails, or while no process runs a bridge."""
+
+    async def probe() -> list[str]:
+        if not names:
+            return []
+        async with database.read() as tx:
+            known = {row.name: row for row in await bridging.known(tx)}
+            now = tx.now
+        reasons = []
+        for name in names:
+            row = known.get(name)
+            if row is None or row.held_until <= now:
+                reasons.append(f"The bridge {name} does not run.")
+            elif row.circuit.open_since is not None:
+                since = _length(now - row.circuit.open_since)
+                reasons.append(f"The bridge {name} has not reached its peer for {since}.")
+        return reasons
+
+    return probe
 
 
 def problem_probe(problem: Callable[[], str | None]) -> Probe:

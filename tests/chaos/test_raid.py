@@ -156,9 +156,9 @@ async def nothing_is_lost(declared: Declared, hall: str, door: str, outcome: Out
 
 
 async def test_a_small_raid(stage: Stage) -> None:
-    measured = await raid(stage, 60, 20.0)
+    measured = await raid(stage, 30, 10.0)
     print(measured)
-    assert len(measured.outcome.knocked) == len(measured.outcome.joined) == 60
+    assert len(measured.outcome.knocked) == len(measured.outcome.joined) == 30
 
 
 @pytest.mark.soak

@@ -212,13 +212,14 @@ async def test_a_whole_consult_between_hospitals(
     assert "once she is stable" in closed["content"]["body"]
     await told(asker, "consult.state", "completed", consult, chat)
     await told(asker, "consult.state", "completed", consult, room)
+    await told(asker, "consult.survey", "completed", consult, chat)
 
     assert thread(asker, root, consult) == [
         ("consult.state", "requested"),
-        ("consult.state", "accepted"),
-        ("consult.state", "in-progress"),
+        ("consult.state", "accepted"),  # edited when the room is ready
         ("consult.answer", "answered"),
         ("consult.state", "completed"),
+        ("consult.survey", "completed"),
     ]
     nothing_suspicious(asker, consultant)
 
@@ -233,8 +234,8 @@ async def test_declined_taken_by_the_next_and_closed_by_typing(hospitals: tuple[
 
     page = await told(first, "consult.page", "requested", consult)
     await first.send(page["room_id"], f"!decline {consult} scrubbed in")
-    declined = await asker.wait_for_message(chat, north.bot, "has declined", PATIENCE_S)
-    assert "scrubbed in" in declined["content"]["body"]
+    declined = await asker.wait_for_message(chat, north.bot, "declined (scrubbed in)", PATIENCE_S)
+    assert declined["encrypted"]
     page = await told(second, "consult.page", "requested", consult)
     await second.send(page["room_id"], f"!accept {consult}")
     await told(second, "consult.question", consult=consult)
@@ -243,15 +244,14 @@ async def test_declined_taken_by_the_next_and_closed_by_typing(hospitals: tuple[
     await asker.send(chat, "!close lysis now, angiography with it", thread_root=root)
     await told(asker, "consult.state", "completed", consult, chat)
     await told(second, "consult.state", "completed", consult, page["room_id"])
+    await told(asker, "consult.survey", "completed", consult, chat)
     assert "angiography" in answer["content"]["body"]
     assert thread(asker, root, consult) == [
-        ("consult.state", "requested"),
-        ("consult.state", "requested"),  # declined
-        ("consult.state", "requested"),  # the next is asked
-        ("consult.state", "accepted"),
-        ("consult.state", "in-progress"),
+        ("consult.state", "requested"),  # edited when one declines and the next is asked
+        ("consult.state", "accepted"),  # edited when the room is ready
         ("consult.answer", "answered"),
         ("consult.state", "completed"),
+        ("consult.survey", "completed"),
     ]
     nothing_suspicious(asker, first, second)
 

@@ -16,6 +16,7 @@ import pytest
 from bot.dev.clinician import Clinician
 from bot.dev.processes import running
 from bot.dev.up import wait_ready
+from bot.directory.roster import load_roster
 
 TIMEOUT_S = 150
 
@@ -115,11 +116,16 @@ def test_up_again_starts_what_does_not_run_and_down_stops_all(folder: Path, stat
 async def test_on_postgresql_each_hospital_has_a_database_of_its_own(postgres: Any, tmp_path: Path) -> None:
     url = await postgres.create_database()
     try:
-        dev("up", "--dir", str(tmp_path), "--hospitals", "2", "--database", url, "--limits", "on")
+        options = ["--hospitals", "2", "--database", url, "--limits", "on", "--department"]
+        dev("up", "--dir", str(tmp_path), *options)
         state = json.loads((tmp_path / "state.json").read_text())
         names = [entry["database"].rpartition("/")[2] for entry in state["hospitals"]]
         base = url.rpartition("/")[2]
         assert names == [f"{base}_1", f"{base}_2"]
-        assert "commands_per_minute" not in Path(state["hospitals"][0]["config"]).read_text()
+        configs = [Path(entry["config"]) for entry in state["hospitals"]]
+        assert "commands_per_minute" not in configs[0].read_text()
+        first, second = (load_roster(path.with_name("roster.toml"), "UTC") for path in configs)
+        assert first.services["cardiology"].rota == "cardiology"
+        assert second.services["cardiology"].rota is None
     finally:
         dev("down", "--dir", str(tmp_path))

@@ -13,6 +13,7 @@ from bot.chat.desk import Desk, House, RoomFacts
 from bot.chat.dispatch import Dispatcher
 from bot.chat.i18n import Texts
 from bot.consults import CONSULTS
+from bot.consults.paging.capability import PAGING
 from bot.consults.store import consult_rows
 from bot.directory.hospitals import HospitalBook
 from bot.directory.roster import RosterFile
@@ -28,6 +29,9 @@ from bot.settings import BotSettings, Settings
 
 BOT = "@curbside:hs"
 REQ, ANNA, BEN, CARA, MOD = "@req:hs", "@anna:hs", "@ben:hs", "@cara:hs", "@mod:hs"
+CAPABILITIES = (CHAT, ONCALL, CONSULTS, PAGING)
+TIMERS = {kind: run for one in CAPABILITIES for kind, run in one.timers.items()}
+TOPICS = {topic: run for one in CAPABILITIES for topic, run in one.topics.items()}
 QUESTION = "new AF, rate 140: cardiovert?"
 ROSTER = """
 [services.cardiology]
@@ -49,9 +53,17 @@ name = "Dr Rosa Quill"
 class Ward:
     """Chats by room id, each a list of (event id, content) with edits applied."""
 
-    def __init__(self, db: Database, clock: ManualClock, folder: Path, *, moderators: bool = True) -> None:
+    def __init__(
+        self,
+        db: Database,
+        clock: ManualClock,
+        folder: Path,
+        *,
+        moderators: bool = True,
+        roster: str = ROSTER,
+    ) -> None:
         self.clock = clock
-        (folder / "roster.toml").write_text(ROSTER, "utf-8")
+        (folder / "roster.toml").write_text(roster, "utf-8")
         settings = Settings(
             hospital="North",
             homeserver="http://127.0.0.1:9",
@@ -60,15 +72,15 @@ class Ward:
             moderators=(MOD,) if moderators else (),
             base=folder,
         )
-        folders = [one.locale for one in (CHAT, ONCALL, CONSULTS) if one.locale is not None]
-        roster = RosterFile(folder / "roster.toml")
+        folders = [one.locale for one in CAPABILITIES if one.locale is not None]
+        book = RosterFile(folder / "roster.toml")
         self.house = House(
             settings,
             Texts(folders),
             self,
             {"curbside": BOT},
             HospitalBook(settings),
-            {RosterFile: roster, NetworkFile: NetworkFile(folder / "network.toml")},
+            {RosterFile: book, NetworkFile: NetworkFile(folder / "network.toml")},
         )
         self.chats: dict[str, list[tuple[str, dict[str, Any]]]] = {}
         self.plain_rooms: set[str] = set()
@@ -80,7 +92,7 @@ class Ward:
     def restart(self, db: Database) -> None:
         """The same database under a new process."""
         self.db = db
-        self.dispatcher = Dispatcher(self.house, [CHAT, ONCALL, CONSULTS])
+        self.dispatcher = Dispatcher(self.house, CAPABILITIES)
         self.engine = Engine(db, on_entry=self._entry, on_timer=self._timer, gave_up=self._gave_up)
 
     async def facts(self, tx: Tx, bot: str, room: str) -> RoomFacts | None:
@@ -96,14 +108,14 @@ class Ward:
         return "!" + room[5:] if room.startswith("room:") else room
 
     async def _entry(self, tx: Tx, entry: InboxEntry) -> None:
-        topic = CONSULTS.topics.get(entry.topic)
+        topic = TOPICS.get(entry.topic)
         if topic is not None:
             await topic(Desk(self.house, tx, entry.bot), entry)
         else:
             await self.dispatcher.handle(tx, entry)
 
     async def _timer(self, tx: Tx, timer: Timer) -> None:
-        await CONSULTS.timers[timer.kind](Desk(self.house, tx, str(timer.facts["bot"])), timer)
+        await TIMERS[timer.kind](Desk(self.house, tx, str(timer.facts.get("bot", "curbside"))), timer)
 
     async def _gave_up(self, _tx: Tx, entry: InboxEntry) -> None:
         raise AssertionError(f"a handler of {entry.topic} failed")
@@ -180,7 +192,9 @@ class Ward:
         chat = self.chat(row.room)
         if relation.get("rel_type") == "m.replace":
             place = next(index for index, (event, _content) in enumerate(chat) if event == target)
-            chat[place] = (target, {**content["m.new_content"], "org.curbside": content["org.curbside"]})
+            relates = {key: value for key, value in chat[place][1].items() if key == "m.relates_to"}
+            shown = {**content["m.new_content"], "org.curbside": content["org.curbside"]}
+            chat[place] = (target, {**relates, **shown})
         elif relation.get("rel_type") != "m.annotation":
             chat.append((f"${row.id}", content))
         await outbox.mark_sent(tx, row.id, event_id=f"${row.id}", room_id=self.room_id(row.room))
@@ -212,9 +226,11 @@ class Ward:
             query = consult_rows.select().where(consult_rows.c.id == self.consult_id)
             return str((await tx.conn.execute(query)).one().state)
 
-    async def timers(self) -> int:
+    async def timers(self) -> set[str]:
+        """The kinds of the timers that wait, without their prefix."""
         async with self.db.read() as tx:
-            return len((await tx.conn.execute(timer_rows.select())).all())
+            rows = (await tx.conn.execute(timer_rows.select())).all()
+            return {str(row.kind).removeprefix("consults.") for row in rows}
 
     async def asks(self, line: str = f"!consult cardiology urgent {QUESTION}", **where: str) -> None:
         await self.says(REQ, line, **where)

@@ -132,8 +132,23 @@ def test_check_has_one_line_per_finding_and_fails_on_an_error(config: Path) -> N
         "homeserver": "error",
         "roster.services.cardiology": "error",
         "roster.services.surgery": "error",
+        "roster.clinicians": "warn",
         "moderators": "warn",
     }
+
+
+def test_a_new_installation_with_the_example_department_is_sound(config: Path) -> None:
+    folder = config.parent / "departments"
+    (folder / "cardiology.toml.example").rename(folder / "cardiology.toml")
+    with config.open("a") as settings:
+        settings.write('\n[bridges.sms]\nkind = "kannel"\n')
+    lines = run("check", "--config", str(config)).output.splitlines()
+    about = [line for line in lines if line[6:].startswith(("roster.", "bridges."))]
+    assert [line for line in about if not line.startswith("ok")] == [
+        "warn  roster.policies.cardiology.stat: tier 3 reaches nobody for cardiology in the next 14 days",
+        "error bridges.sms: url: is required.",
+    ]
+    assert "ok    roster.rotas.cardiology: 5 on in the next 14 days" in about
 
 
 def test_check_says_when_the_keys_do_not_open_what_is_stored(config: Path) -> None:
@@ -273,6 +288,26 @@ def test_people_are_put_on_a_roster_that_stays_whole(tmp_path: Path) -> None:
     assert roster.services["cardiology"].on_call == ("@ada:h.example",)
     assert roster.services["cardiology"].shifts[0].who == "@night:h.example"
     assert roster.services["internal-medicine"].on_call == ("@bo:h.example",)
+
+
+def test_people_of_a_department_stay_as_its_file_has_them(tmp_path: Path) -> None:
+    path = tmp_path / "roster.toml"
+    path.write_text(
+        'include = ["departments/*.toml"]\n[holidays.here]\ndates = [2026-04-06]\n'
+        '[rotas.eyes]\nlayers = [{ people = ["@ada:h.example"], start = 2026-01-05, handover = "08:00" }]\n'
+    )
+    (tmp_path / "departments").mkdir()
+    (tmp_path / "departments" / "skin.toml").write_text(
+        '[services.skin]\non_call = ["@bo:h.example"]\n[clinicians."@bo:h.example"]\nname = "Dr Bo Stern"\n'
+    )
+    before = load_roster(path, "UTC")
+    add_clinician(path, "@bo:h.example", "Bo Stern", on_call_for="eyes")
+    with pytest.raises(CurbsideError, match=r"skin\.toml: write there"):
+        add_clinician(path, "@ada:h.example", "Ada Lind", on_call_for="skin")
+    roster = load_roster(path, "UTC")
+    assert roster.name_of("@bo:h.example") == "Dr Bo Stern"
+    assert roster.services["eyes"].on_call == ("@bo:h.example",)
+    assert roster.rotas == before.rotas
 
 
 def test_down_without_up_is_no_error(tmp_path: Path) -> None:

@@ -22,12 +22,14 @@ from bot.chat.message import Message, content_of
 from bot.chat.rich import verbatim
 from bot.cli.main import curbside
 from bot.consults.model import FHIR
+from bot.dev.department import EXAMPLE
 from bot.directory.roster import load_roster
 from bot.kernel import metrics
 from bot.settings import Settings, load
 
 REPO = Path(__file__).parents[2]
 PAGES = sorted([*REPO.glob("*.md"), *REPO.glob("docs/**/*.md")])
+DEPARTMENT = (REPO / "docs" / "department.md").read_text("utf-8")
 OPERATOR = (REPO / "docs" / "operator.md").read_text("utf-8")
 EVENTS = (REPO / "docs" / "events.md").read_text("utf-8")
 SCHEMA = json.loads((REPO / "docs" / "events.schema.json").read_text("utf-8"))
@@ -116,6 +118,33 @@ def _entries(values: dict[str, Any]) -> Iterator[str]:
             yield from shift
     for person in values["clinicians"].values():
         yield from person
+
+
+def test_the_guide_for_departments_shows_the_packaged_example() -> None:
+    blocks = re.findall(
+        r'^```toml title="departments/cardiology.toml"\n(.*?)^```$', DEPARTMENT, re.MULTILINE | re.DOTALL
+    )
+    assert "\n".join(blocks) == EXAMPLE.read_text("utf-8")
+
+
+def test_the_templates_to_copy_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "roster.toml"
+    (block,) = re.findall(
+        r'^```toml title="departments/templates.toml"\n(.*?)^```$', DEPARTMENT, re.MULTILINE | re.DOTALL
+    )
+    path.write_text("[services.neurology]\n[services.infectious-diseases]\n" + block, "utf-8")
+    assert set(load_roster(path, "UTC").templates) == {"stroke", "stewardship"}
+
+
+def test_the_recipes_for_rotas_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "roster.toml"
+    recipes = re.findall(r"`((?:windows|turn) = [^`]+)`", DEPARTMENT)
+    spans = [f"windows = [{span}]" for span in re.findall(r'`("[^"`]*\d\d:\d\d[^"`]*")`', DEPARTMENT)]
+    assert len(recipes) >= 6
+    assert len(spans) >= 3
+    for recipe in recipes + spans:
+        path.write_text(f'[[rotas.x.layers]]\npeople = ["@a:hs", "@b:hs"]\nstart = 2026-01-05\n{recipe}\n')
+        assert load_roster(path, "UTC").rotas["x"].people == ("@a:hs", "@b:hs")
 
 
 def test_the_metrics_named_are_counted() -> None:

@@ -1,0 +1,1 @@
+"""Consults between hospitals: what is offered to whom, and what their Curbsides say to each other."""

@@ -1,0 +1,1 @@
+"""What people were paged for lately, and pages that wait to go out together."""

@@ -1,0 +1,1 @@
+"""Asking well: from what somebody types to a request that can be answered."""

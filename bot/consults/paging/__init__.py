@@ -1,0 +1,1 @@
+"""Pages by second channels: an SMS or a pager beside the message in Matrix, one channel after the other."""

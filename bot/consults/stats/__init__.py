@@ -1,0 +1,1 @@
+"""How consults went: for moderators without names, for everybody their own load."""

@@ -1,0 +1,33 @@
+"""What people see of a consult: short, the most important thing first, and what to do next."""
+
+from bot.consults.views.lists import choice as choice
+from bot.consults.views.lists import done as done
+from bot.consults.views.lists import line as line
+from bot.consults.views.lists import listing as listing
+from bot.consults.views.lists import not_here as not_here
+from bot.consults.views.lists import nothing as nothing
+from bot.consults.views.lists import refused as refused
+from bot.consults.views.lists import unknown as unknown
+from bot.consults.views.pages import bundle as bundle
+from bot.consults.views.pages import page as page
+from bot.consults.views.pages import request_lines as request_lines
+from bot.consults.views.pages import unpaged as unpaged
+from bot.consults.views.people import question as question
+from bot.consults.views.people import to_moderators as to_moderators
+from bot.consults.views.people import to_person as to_person
+from bot.consults.views.people import to_room as to_room
+from bot.consults.views.reader import Reader as Reader
+from bot.consults.views.reader import about as about
+from bot.consults.views.reader import reader_of as reader_of
+from bot.consults.views.requester import QUIET as QUIET
+from bot.consults.views.requester import answer as answer
+from bot.consults.views.requester import answer_elsewhere as answer_elsewhere
+from bot.consults.views.requester import progress as progress
+from bot.consults.views.requester import survey as survey
+from bot.consults.views.requester import surveyed as surveyed
+from bot.consults.views.requester import to_requester as to_requester
+from bot.consults.views.wording import EXPECTS as EXPECTS
+from bot.consults.views.wording import OUTCOMES as OUTCOMES
+from bot.consults.views.wording import REFUSALS as REFUSALS
+from bot.consults.views.wording import STATES as STATES
+from bot.consults.views.wording import URGENCIES as URGENCIES

@@ -1,0 +1,1 @@
+"""Short messages to people on call: SMS through Kannel, pagers by SNPP."""

@@ -1,0 +1,1 @@
+"""Ninety days of three hospitals, minute by minute, on the program's own rules."""
