@@ -134,8 +134,8 @@ class Carrier:
             await inbox.put(desk.tx, Incoming(record.bot, PAGE_RESULT, f"{ref} not asked", lane, payload))
         elif effect.at > desk.now:
             self.sent[effect.number] = Sent(None, effect.at)
-            key, facts = bundle_key(record.bot, effect.user), {"bot": record.bot, "user": effect.user}
-            await timers.set_timer(desk.tx, BUNDLE_TIMER, key, effect.at, **facts)
+            key = bundle_key(record.bot, effect.user, effect.at)
+            await timers.set_timer(desk.tx, BUNDLE_TIMER, key, effect.at, bot=record.bot, user=effect.user)
         else:
             await self.send_page(effect.user, effect.number)
             if effect.channels:
@@ -320,9 +320,7 @@ class Carrier:
         requester = await self.desk.translator(self.record.consult.requester)
         consultant = await self.desk.translator(self.record.consult.consultant or "")
         same = requester.language == consultant.language
-        return views.reader_of(
-            self.desk, requester if same else self.desk.house_translator(), self._people
-        )
+        return views.reader_of(self.desk, requester if same else self.desk.house_translator(), self._people)
 
     async def _reader(self, user_id: str) -> Reader:
         return views.reader_of(self.desk, await self.desk.translator(user_id), self._people)

@@ -206,7 +206,7 @@ class Engine:
                 self._kind = timer.kind
                 with metrics.handler_seconds.labels(timer.kind).time():
                     await self._on_timer(tx, timer)
-                failpoint("timer.before_commit")
+                failpoint("timer.before_commit", timer.kind)
         except Exception as error:
             if timer is None:
                 raise
@@ -217,5 +217,5 @@ class Engine:
             )
             async with self._database.begin() as tx:
                 await timers.put_off(tx, timer, tx.now + backoff(timer.attempts, first=1.0))
-        failpoint("timer.after_commit")
+        failpoint("timer.after_commit", timer.kind)
         return True

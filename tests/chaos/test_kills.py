@@ -29,6 +29,7 @@ async def test_kills_on_sqlite_in_encrypted_rooms(homeserver: Homeserver, tmp_pa
     _assert_sound(await Chaos(homeserver, tmp_path, plan).run(), plan)
 
 
+@pytest.mark.soak
 async def test_kills_on_postgresql_in_plain_rooms(
     homeserver: Homeserver, postgres: Postgres, tmp_path: Path
 ) -> None:
@@ -100,7 +101,7 @@ async def test_an_accepted_consult_gets_one_room(running: Running, tmp_path: Pat
         assert consult.doubled() == []
 
 
-@pytest.mark.parametrize("place", ["timer.before_commit", "timer.after_commit"])
+@pytest.mark.parametrize("place", ["timer.before_commit@consults.page", "timer.after_commit@consults.page"])
 async def test_a_timer_that_kills_asks_the_next_once(running: Running, tmp_path: Path, place: str) -> None:
     async with Consultation(running, tmp_path, patience=10) as consult:
         await consult.open_chat()

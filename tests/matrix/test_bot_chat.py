@@ -147,11 +147,13 @@ async def test_a_consult_asked_question_by_question_survives_power_cuts(stage: S
     await ada.taps(urgency, "2️⃣")
     await ada.reads("Name no patient.")
     await other.asks("!ping meanwhile", "pong meanwhile", room=room)
-    asking = await ada.asks("Lacunar stroke, 4 hours: thrombolysis?", "asking")
+    draft = await ada.asks("Lacunar stroke, 4 hours: thrombolysis?", "Not sent yet")
+    await ada.taps(draft, "✅")
+    asking = await ada.reads("asking")
     assert service not in asking["content"]["body"]  # its name is shown, not its key
     page = await bela.reads("Lacunar stroke", kind="consult.page")
     assert "URGENT" in page["content"]["body"]
-    assert len(ada.messages()) == 4
+    assert len(ada.messages()) == 5  # the draft among them
 
 
 async def test_a_question_may_be_left_or_answered_wrongly(stage: Stage) -> None:

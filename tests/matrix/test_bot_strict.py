@@ -30,7 +30,7 @@ async def test_an_unsigned_device_gets_a_notice_and_the_next_one_the_page(stage:
     # Half an hour has not passed: what cannot be read is not waited for.
     page = await signed.reads("neutropenic fever", kind="consult.page", after=0)
     assert page["encrypted"]
-    await ada.reads("could not be delivered", after=0)
+    await ada.sees_edit(first, "not reached")
     notice = await unsigned.reads("not verified", kind="withheld", after=0)
     assert not notice["encrypted"]
     assert "neutropenic" not in str(notice["content"]) and consult not in str(notice["content"])

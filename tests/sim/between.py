@@ -149,6 +149,9 @@ class Between:
                 kind = {**kinds, **ends}.get(what)
                 if held is not None and kind is not None:
                     self._say(held, kind)
+            case model.TellRequester(what="lost", who=str(bot)) if (held := self._bot(case, bot)) is not None:
+                if held.peer.place.server in case.house.revoked:
+                    self._say(held, Kind.CANCEL)
             case model.TellRequester(what="edited"):
                 for held in case.legs.values():
                     self._say(held, Kind.EDIT)

@@ -92,7 +92,7 @@ class Hospital(Ward):
         super().__init__(open_database(), clock, folder)
         (folder / "roster.toml").write_text(_ROSTER, "utf-8")
 
-    def failpoint(self, _name: str) -> None:
+    def failpoint(self, _name: str, _of: str = "") -> None:
         """Takes the place of the program's own: the process dies here, now and then."""
         if self.rng.random() < _DIES:
             raise Died

@@ -55,6 +55,10 @@ async def carry(desk: Desk, record: Record, effect: model.Effect, *, text: str =
                 await _say_to(desk, record, server, said[0], **said[1])
         case model.TellRequester() | model.DeliverAnswer() | model.AskSurvey() if record.hospital is not None:
             await _tell(desk, record, effect, text)
+        case model.TellRequester(what="lost", who=str(bot)) if (server := post.is_bot(desk, bot)) is not None:
+            if post.peer(desk, server) is None:  # shut out: once it may hear, it hears that it need not go on
+                await _say_to(desk, record, server, Kind.CANCEL)
+            return False
         case model.TellRequester(what="edited"):
             request = (await consults.request(desk.tx, record.id)).to_json()
             for server in {post.is_bot(desk, page.user) for page in consult.asked} - {None}:
