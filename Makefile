@@ -13,7 +13,7 @@ demo: install
 	$(BIN)/python -m bot.dev.demo $(ARGS)
 
 test: install debian
-	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile -m "not soak" $(ARGS)
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder -m "not soak" $(ARGS)
 
 lint: install
 	$(BIN)/ruff check .

@@ -60,7 +60,7 @@ def worker(channel: str, make: Maker) -> Worker:
     async def run(house: House, database: Database) -> None:
         while True:
             try:
-                busy = await _make_one(house, database, channel, make)
+                busy = await make_one(house, database, channel, make)
             except DatabaseTrouble as error:
                 log.error("the outbox cannot be read", extra={"error": type(error).__name__})
                 busy = False
@@ -70,7 +70,7 @@ def worker(channel: str, make: Maker) -> Worker:
     return run
 
 
-async def _make_one(house: House, database: Database, channel: str, make: Maker) -> bool:
+async def make_one(house: House, database: Database, channel: str, make: Maker) -> bool:
     """Make what was ordered first; False if there was nothing to do."""
     row = await _claim(house, database, channel)
     if row is None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from bot.chat import filing
 from bot.chat.capability import Capability
 from bot.oncall import swapping, warning, weeks
 from bot.oncall.commands import COMMANDS
@@ -11,6 +12,6 @@ ONCALL = Capability(
     commands=COMMANDS,
     timers={swapping.SWAP_TIMER: swapping.due},
     daily=warning.warn,
-    workers=(weeks.draw,),
+    workers=(filing.worker(weeks.CHANNEL, weeks.make),),
     locale=Path(__file__).parent / "locale",
 )

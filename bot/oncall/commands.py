@@ -12,7 +12,7 @@ from bot.chat.message import Message
 from bot.chat.types import Text
 from bot.directory.policies import Target, Whom
 from bot.directory.roster import RosterFile
-from bot.oncall import covering, store, swapping, views, warning, weeks
+from bot.oncall import covering, swapping, views, warning, weeks
 from bot.oncall.arguments import Place, PlaceArg
 from bot.oncall.service import OnCall
 from bot.oncall.when import read_when
@@ -61,8 +61,7 @@ async def week(ctx: Context, args: Args) -> None:
         await ctx.reply(views.week(ctx.t, ctx, place, await weeks.of_place(ctx, ctx.t, place)))
     else:
         await ctx.reply(views.week_of_all(ctx.t, ctx, await weeks.of_all(ctx, ctx.t)))
-    key = place.key if place is not None else ""
-    await store.ask_picture(ctx.tx, ctx.bot, ctx.room.room_id, ctx.said.thread, ctx.sender, key)
+    await weeks.order(ctx, place)
 
 
 async def lint(ctx: Context, _args: Args) -> None:

@@ -51,19 +51,8 @@ told_rows = Table(
     Column("id", String(64), primary_key=True),  # a digest of the finding
     Column("until", UtcTime, nullable=False),
 )
-picture_rows = Table(
-    "oncall_pictures",
-    metadata,
-    Column("id", String(26), primary_key=True),
-    Column("bot", String(64), nullable=False),
-    Column("room", String(255), nullable=False),
-    Column("thread", String(255), nullable=True),
-    Column("user_id", String(255), nullable=False),
-    Column("place", String(64), nullable=False),  # a service or a rota; empty: all
-)
 
 ASKED, AGREED, DECLINED, EXPIRED, WITHDRAWN = "asked", "agreed", "declined", "expired", "withdrawn"
-PICTURES = "oncall.pictures"  # what wakes those who draw
 _KEPT = timedelta(days=1)  # so long a change that has ended is still read, for moments just past
 _TRIES = 8
 
@@ -227,37 +216,6 @@ async def told_first(tx: Tx, digest: str, until: datetime) -> bool:
 async def forget_told(tx: Tx) -> None:
     """Findings about what is past need not be remembered."""
     await tx.conn.execute(delete(told_rows).where(told_rows.c.until < tx.now))
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture of a week that somebody waits for, in a room."""
-
-    id: str
-    bot: str
-    room: str
-    thread: str | None
-    user_id: str
-    place: str
-
-
-async def ask_picture(tx: Tx, bot: str, room: str, thread: str | None, user_id: str, place: str) -> None:
-    """Have a picture drawn, once this transaction is over."""
-    row = {"id": new_id(tx.now), "bot": bot, "room": room, "thread": thread}
-    await tx.conn.execute(insert(picture_rows).values(**row, user_id=user_id, place=place))
-    tx.wakes.add(PICTURES)
-
-
-async def next_picture(tx: Tx) -> Picture | None:
-    """The picture that was asked for first."""
-    row = (await tx.conn.execute(select(picture_rows).order_by(picture_rows.c.id).limit(1))).first()
-    return None if row is None else Picture(row.id, row.bot, row.room, row.thread, row.user_id, row.place)
-
-
-async def picture_done(tx: Tx, picture_id: str) -> bool:
-    """Nobody waits for it any more; False if somebody else was faster."""
-    gone = await tx.conn.execute(delete(picture_rows).where(picture_rows.c.id == picture_id))
-    return bool(gone.rowcount)
 
 
 async def _free_id(tx: Tx) -> str:

@@ -1,17 +1,18 @@
 """Who is on over some days, as text and as a picture.
 
-Drawing takes a second, so it happens outside the transactions: whoever asked reads the text at once, and the
+Drawing takes a second, so a worker does it (`bot.chat.filing`): whoever asked reads the text at once, and the
 picture follows.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from bot.chat.attachment import Attachment
-from bot.chat.desk import Desk, House
+from bot.chat import filing
+from bot.chat.desk import Context, Desk, House
+from bot.chat.filing import Made
 from bot.chat.i18n import Translator
 from bot.chat.message import Message
 from bot.chat.pictures import Cell, Tone, picture, table_png
@@ -21,15 +22,12 @@ from bot.kernel.db import Database
 from bot.oncall import rules, store, views
 from bot.oncall.arguments import Place, find_place
 from bot.oncall.rules import Stint
-from bot.oncall.store import PICTURES, Picture
 
-log = logging.getLogger(__name__)
-
+CHANNEL = "oncall.pictures"
 _WEEK = timedelta(days=7)
 _AROUND = timedelta(days=9)
 _MOST_SERVICES = 20
 _MOST_ROWS = 100
-_LOOK_SECONDS = 2.0
 _CHANGED = " ⇄"  # beside the colour, for whoever does not see it
 
 
@@ -71,45 +69,32 @@ async def of_all(desk: Desk, t: Translator) -> list[tuple[Place, Sequence[Stint]
     ]
 
 
-async def draw(house: House, database: Database) -> None:
-    """Draw what people wait for, for ever."""
-    while True:
-        while await draw_one(house, database):
-            pass
-        await database.wakeups.wait(PICTURES, _LOOK_SECONDS)
+async def order(ctx: Context, place: Place | None) -> None:
+    """Have the week of a place, or of all, sent as a picture where the person asked."""
+    what = {"place": place.key if place is not None else "", "user": ctx.sender}
+    await filing.order(ctx, CHANNEL, ctx.room.room_id, what, user=ctx.sender, thread=ctx.said.thread)
 
 
-async def draw_one(house: House, database: Database) -> bool:
-    """Draw the picture that was asked for first, outside any transaction; False if there is none."""
+async def make(house: House, database: Database, bot: str, what: Mapping[str, Any]) -> list[Made]:
+    """Draw what was ordered; nothing if there is nothing to show any more."""
+    key = str(what["place"])
     async with database.read() as tx:
-        asked = await store.next_picture(tx)
-        if asked is None:
-            return False
-        desk = Desk(house, tx, asked.bot)
-        t = await desk.translator(asked.user_id)
-        table = await _table(desk, t, asked)
-    file: Attachment | None = None
-    if table is not None:
-        title, columns, rows = table
-        try:
-            png = await table_png(title, columns, rows[:_MOST_ROWS], note=house.settings.hospital)
-            file = picture(f"{asked.place or 'oncall'}.png", png)
-        except Exception as error:  # the text has been read; one picture must not hold up the others
-            log.error("a picture could not be drawn", exc_info=error)
-    async with database.begin() as tx:
-        if await store.picture_done(tx, asked.id) and file is not None and table is not None:
-            caption = Message("oncall.picture", t("The same as a picture."))
-            await Desk(house, tx, asked.bot).attach(asked.room, file, caption, thread=asked.thread)
-    return True
+        desk = Desk(house, tx, bot)
+        t = await desk.translator(str(what["user"]))
+        table = await _table(desk, t, key)
+    if table is None:
+        return []
+    title, columns, rows = table
+    png = await table_png(title, columns, rows[:_MOST_ROWS], note=house.settings.hospital)
+    caption = Message("oncall.picture", t("The same as a picture."))
+    return [Made(caption, picture(f"{key or 'oncall'}.png", png))]
 
 
-async def _table(
-    desk: Desk, t: Translator, asked: Picture
-) -> tuple[str, list[str], list[list[str | Cell]]] | None:
+async def _table(desk: Desk, t: Translator, key: str) -> tuple[str, list[str], list[list[str | Cell]]] | None:
     """Title, columns and rows; None if nothing can be shown."""
     roster = desk.house.part(RosterFile).current
-    if asked.place:
-        place = find_place(roster, asked.place)
+    if key:
+        place = find_place(roster, key)
         ahead = await of_place(desk, t, place) if place is not None else []
         if place is None or not ahead:
             return None

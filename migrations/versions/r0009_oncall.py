@@ -44,17 +44,8 @@ def upgrade() -> None:
         sa.Column("id", sa.String(64), primary_key=True),
         sa.Column("until", sa.BigInteger(), nullable=False),
     )
-    op.create_table(
-        "oncall_pictures",
-        sa.Column("id", sa.String(26), primary_key=True),
-        sa.Column("bot", sa.String(64), nullable=False),
-        sa.Column("room", sa.String(255), nullable=False),
-        sa.Column("thread", sa.String(255), nullable=True),
-        sa.Column("user_id", sa.String(255), nullable=False),
-        sa.Column("place", sa.String(64), nullable=False),
-    )
 
 
 def downgrade() -> None:
-    for table in ("oncall_pictures", "oncall_told", "oncall_swaps", "oncall_changes"):
+    for table in ("oncall_told", "oncall_swaps", "oncall_changes"):
         op.drop_table(table)

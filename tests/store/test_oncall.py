@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from bot.chat import filing
 from bot.chat.desk import Desk
 from bot.directory.policies import Target, Whom
 from bot.kernel.audit import audit_lines
@@ -39,9 +40,9 @@ async def test_the_picture_of_a_week_follows_its_text(stage: RotaStage) -> None:
     await stage.says(REQ, "!oncall week cardiology")
     await stage.says(REQ, "!oncall week")
     assert stage.files == []
-    assert await weeks.draw_one(stage.house, stage.db)
-    assert await weeks.draw_one(stage.house, stage.db)
-    assert not await weeks.draw_one(stage.house, stage.db)
+    assert await filing.make_one(stage.house, stage.db, weeks.CHANNEL, weeks.make)
+    assert await filing.make_one(stage.house, stage.db, weeks.CHANNEL, weeks.make)
+    assert not await filing.make_one(stage.house, stage.db, weeks.CHANNEL, weeks.make)
     await stage.passes(seconds=1)
     assert [(kind, data[:8]) for kind, data in stage.files] == [("image/png", b"\x89PNG\r\n\x1a\n")] * 2
     assert stage.last(REQ) == "The same as a picture."

@@ -42,7 +42,7 @@ class FilesWard(Ward):
     async def works(self) -> None:
         """The workers make what is ordered, and it is delivered."""
         for channel, make in MAKERS.items():
-            while await filing._make_one(self.house, self.db, channel, make):
+            while await filing.make_one(self.house, self.db, channel, make):
                 pass
         await self.settle()
 

@@ -192,7 +192,7 @@ def test_each_side_speaks_for_itself() -> None:
         assert {place for place, _kind in table} <= reached, side
 
 
-@pytest.mark.parametrize("asking,answering", list(product(OVER, Place)))
+@pytest.mark.parametrize("asking,answering", list(product(sorted(OVER), Place)))
 def test_what_is_over_stays_over_whatever_the_other_says(asking: Place, answering: Place) -> None:
     leg = Leg(Side.ANSWERING, asking, answering)
     assert leg.phase is asking

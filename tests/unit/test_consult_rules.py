@@ -1,18 +1,12 @@
-"""The consult's transition table: single rules told as stories, and all of it under hypothesis."""
+"""The consult's transition table: single rules told as stories."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-
-from bot.consults import frozen, pacing, views
+from bot.consults import frozen, views
 from bot.consults.model import (
     FHIR,
     FINAL,
-    HELD,
     Accept,
     Acknowledge,
     AddColleague,
@@ -22,8 +16,6 @@ from bot.consults.model import (
     Cancel,
     CancelTimer,
     Clock,
-    Consult,
-    Decision,
     Decline,
     Edit,
     EnterInError,
@@ -46,7 +38,6 @@ from bot.consults.model import (
     Room,
     RoomFailed,
     RoomReady,
-    SetTimer,
     State,
     TellModerators,
     TellPerson,
@@ -54,84 +45,35 @@ from bot.consults.model import (
     Timeout,
     Unacknowledge,
     Unpage,
-    Urgency,
     Way,
 )
-from bot.consults.rules import TRANSITIONS, begin, decide, unaccounted
-from bot.directory.policies import Mode, Policy, Target, Tier, Whom
-
-NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
-WAIT, SEEN, NAG = timedelta(minutes=10), timedelta(minutes=15), timedelta(minutes=30)
-ME, A, B, C, D, MOD = "@me:hs", "@a:hs", "@b:hs", "@c:hs", "@d:hs", "@mod:hs"
-ROTA, GROUP = Target(Whom.ROTA, "heart"), Target(Whom.GROUP, "seniors")
-MODERATORS = Target(Whom.MODERATORS)
-
-
-class Ward:
-    """Who is on now, until when, and when somebody may be interrupted."""
-
-    def __init__(self, **groups: tuple[str, ...]) -> None:
-        self.on = {Target(Whom.ROTA, "heart"): groups.get("rota", ()), GROUP: groups.get("group", ())}
-        self.ends: dict[str, datetime] = {}
-        self.at: dict[str, datetime] = {}
-
-    def people(self, target: Target) -> tuple[str, ...]:
-        return (target.name,) if target.kind is Whom.PERSON else self.on.get(target, ())
-
-    def when(self, user: str) -> datetime:
-        return self.at.get(user, NOW)
-
-    def until(self, target: Target, user: str) -> datetime | None:
-        return self.ends.get(user)
-
-
-NOBODY = Ward()
-
-
-def person(user: str, **more: object) -> Tier:
-    return Tier((Target(Whom.PERSON, user),), WAIT, acknowledged=SEEN, **more)  # type: ignore[arg-type]
-
-
-def policy(*tiers: Tier, **more: object) -> Policy:
-    return Policy(tiers, nag=NAG, **more)  # type: ignore[arg-type]
-
-
-def opened(*who: str | Tier, duty: Ward = NOBODY, **more: object) -> Decision:
-    tiers = [person(one) if isinstance(one, str) else one for one in who] or [Tier((ROTA,), WAIT)]
-    consult = Consult("C-7F3K", "cardiology", Urgency.URGENT, ME, policy(*tiers, **more), NOW)
-    return begin(consult, NOW, duty)
-
-
-def done(consult: Consult, event: Event, *, now: datetime = NOW, duty: Ward = NOBODY) -> Decision:
-    decided = decide(consult, event, now, duty)
-    assert isinstance(decided, Decision), (consult.state, event, decided)
-    return decided
-
-
-def after(consult: Consult, *events: Event, now: datetime = NOW, duty: Ward = NOBODY) -> Consult:
-    for event in events:
-        consult = done(consult, event, now=now, duty=duty).consult
-    return consult
-
-
-def refusal(consult: Consult, event: Event, *, now: datetime = NOW) -> str:
-    decided = decide(consult, event, now, NOBODY)
-    assert isinstance(decided, Refused), decided
-    return decided.reason
-
-
-def in_progress(*who: str, **more: object) -> Consult:
-    return after(opened(*(who or (A, B)), **more).consult, Accept(A), RoomReady())
-
-
-def pages(decision: Decision) -> list[str]:
-    return [effect.user for effect in decision.effects if isinstance(effect, Page)]
-
-
-def timer(decision: Decision, clock: Clock) -> datetime | None:
-    found = [one for one in decision.effects if isinstance(one, SetTimer) and one.clock is clock]
-    return found[-1].due_at if found else None
-
+from bot.consults.rules import TRANSITIONS, decide, unaccounted
+from bot.directory.policies import Mode, Policy, Tier
+from tests.support.consulting import (
+    GROUP,
+    ME,
+    MOD,
+    MODERATORS,
+    NAG,
+    NOBODY,
+    NOW,
+    ROTA,
+    SEEN,
+    WAIT,
+    A,
+    B,
+    C,
+    D,
+    Ward,
+    after,
+    done,
+    in_progress,
+    opened,
+    pages,
+    person,
+    refusal,
+    timer,
+)
 
 PAGE_OUT = Timeout(Clock.PAGE, 1)
 
@@ -493,185 +435,3 @@ def test_a_frozen_policy_thaws_unchanged() -> None:
         bundle=True,
     )
     assert frozen.from_json(frozen.to_json(full)) == full
-
-
-@pytest.mark.parametrize(
-    ("sent", "quiet", "waiting", "expected"),
-    [
-        ([], None, None, 0),
-        ([], 240, None, 240),
-        ([-50, -40, -30, -20], None, None, 10),  # the fifth, when the first is an hour old
-        ([-50, -40, -40, -30], None, None, 0),  # a bundle is one interruption
-        ([-90, -80, -70, -65], None, None, 0),
-        ([-50, -40, -30, -20, -10], None, None, 20),
-        ([-50, -40, -30, -20], None, 10, 10),
-        ([], None, 5, 5),
-    ],
-)
-def test_how_often_somebody_is_interrupted(
-    sent: list[int], quiet: int | None, waiting: int | None, expected: int
-) -> None:
-    def at(minute: int) -> datetime:
-        return NOW + timedelta(minutes=minute)
-
-    found = pacing.when(
-        NOW,
-        quiet_until=None if quiet is None else at(quiet),
-        sent=[at(minute) for minute in sent],
-        waiting=None if waiting is None else at(waiting),
-        per_hour=4,
-    )
-    assert found == at(expected)
-
-
-def test_among_equals_the_least_loaded_is_asked_first() -> None:
-    assert pacing.fairly((A, B, C), {A: 3, B: 1}) == (C, B, A)
-    assert pacing.fairly((A, B), {}) == (A, B)
-
-
-# ── everything, at any time ──
-
-PEOPLE = (ME, A, B, C, MOD, D)
-people = st.sampled_from(PEOPLE)
-targets = st.one_of(
-    st.builds(Target, st.just(Whom.PERSON), people), st.just(ROTA), st.just(GROUP), st.just(MODERATORS)
-)
-tiers = st.builds(
-    Tier,
-    st.lists(targets, min_size=1, max_size=2).map(tuple),
-    st.just(WAIT),
-    st.sampled_from(list(Mode)),
-    remind=st.sampled_from([None, timedelta(minutes=2)]),
-    channels=st.sampled_from([(), ("sms",)]),
-)
-policies = st.builds(
-    Policy,
-    st.lists(tiers, min_size=1, max_size=3).map(tuple),
-    repeat=st.integers(0, 1),
-    answer=st.sampled_from([None, timedelta(hours=1)]),
-    read_back=st.sampled_from([None, timedelta(hours=4)]),
-    hold_stops_clock=st.booleans(),
-)
-ways = st.sampled_from(list(Way))
-
-
-class ConsultMachine(RuleBasedStateMachine):
-    """Any event at any time, with an outside that keeps the timers and hears what the moderators are told."""
-
-    @initialize(policy=policies, rota=st.lists(people, unique=True, max_size=3))
-    def open(self, policy: Policy, rota: list[str]) -> None:
-        self.duty = Ward(rota=tuple(rota), group=(B, C))
-        self.now = NOW
-        self.clocks: dict[Clock, SetTimer] = {}
-        self.moderators_know = False
-        self.accepted: list[str] = []
-        begun = begin(Consult("C-7F3K", "cardiology", Urgency.URGENT, ME, policy, NOW), NOW, self.duty)
-        self.consult = begun.consult
-        self.apply(begun)
-
-    def apply(self, decision: Decision) -> None:
-        for effect in decision.effects:
-            match effect:
-                case SetTimer(clock=clock):
-                    self.clocks[clock] = effect
-                case CancelTimer(clock=clock):
-                    self.clocks.pop(clock, None)
-                case TellModerators():
-                    self.moderators_know = True
-                case Page(user=user):
-                    assert user != ME
-                case _:
-                    pass
-
-    def happen(self, event: Event) -> None:
-        before = self.consult
-        self.now += timedelta(seconds=30)
-        decided = decide(before, event, self.now, self.duty)
-        if isinstance(decided, Refused):
-            assert decided.reason in views.REFUSALS
-            return
-        changed = decided.consult
-        _rule, possible = TRANSITIONS[(before.state, type(event))]
-        assert changed.state in possible
-        assert changed.version == before.version + 1
-        if before.consultant is not None and changed.consultant != before.consultant:
-            assert isinstance(event, (Accept, Lost))
-        if not isinstance(event, Handoff):
-            declined = {page.user for page in before.asked if page.outcome is Outcome.DECLINED}
-            assert not {page.user for page in changed.asked[len(before.asked) :]} & declined
-        self.consult = changed
-        self.apply(decided)
-
-    @rule(
-        event=st.one_of(
-            st.builds(Acknowledge, people),
-            st.builds(Unacknowledge, people),
-            st.builds(Accept, people, st.booleans()),
-            st.builds(Decline, people),
-            st.builds(Handoff, people, people, st.booleans()),
-            st.builds(AddColleague, people, people, st.booleans()),
-            st.builds(AskInfo, people),
-            st.builds(GiveInfo, people),
-            st.builds(Interim, people),
-            st.builds(Answer, people),
-            st.builds(ReadBack, people),
-            st.builds(Edit, people),
-            st.builds(OffDuty, people),
-            st.builds(Lost, people),
-            st.just(RoomReady()),
-            st.just(RoomFailed()),
-        )
-    )
-    def anything(self, event: Event) -> None:
-        self.happen(event)
-
-    @rule(
-        event=st.one_of(st.builds(Cancel, people), st.builds(EnterInError, people), st.builds(Reopen, people))
-    )
-    def ends(self, event: Event) -> None:
-        self.happen(event)
-
-    @rule(data=st.data(), what=st.sampled_from([PageDelivered, PageFailed]), way=ways)
-    def page_event(self, data: st.DataObject, what: type[PageDelivered | PageFailed], way: Way) -> None:
-        self.happen(what(data.draw(st.integers(1, len(self.consult.asked) + 1)), way))
-
-    @rule(data=st.data())
-    def time_runs_out(self, data: st.DataObject) -> None:
-        if self.clocks:
-            fired = self.clocks.pop(data.draw(st.sampled_from(sorted(self.clocks))))
-            self.now = max(self.now, fired.due_at)
-            self.happen(Timeout(fired.clock, fired.number))
-
-    @rule(rota=st.lists(people, unique=True, max_size=3))
-    def somebody_else_is_on(self, rota: list[str]) -> None:
-        gone = set(self.duty.on[ROTA]) - set(rota)
-        self.duty.on[ROTA] = tuple(rota)
-        for user in gone:
-            self.happen(OffDuty(user))
-
-    @invariant()
-    def somebody_is_accountable(self) -> None:
-        consult = self.consult
-        assert unaccounted(consult) is None, unaccounted(consult)
-        assert (Clock.PAGE in self.clocks) == (consult.state is State.REQUESTED)
-        assert (Clock.NAG in self.clocks) == (consult.state is State.UNSTAFFED)
-        if consult.state is State.REQUESTED:
-            assert self.clocks[Clock.PAGE].number == consult.turn
-        if consult.state is State.UNSTAFFED:
-            assert self.moderators_know and consult.consultant is None
-        if consult.state in HELD or consult.state in (State.ANSWERED, State.COMPLETED):
-            assert consult.consultant is not None
-        if consult.state is State.ON_HOLD:
-            assert Clock.HOLD in self.clocks
-        if consult.state is State.ANSWERED:
-            assert Clock.EXPIRE in self.clocks
-        if consult.state in FINAL:
-            assert not self.clocks
-
-    @invariant()
-    def nobody_answers_oneself(self) -> None:
-        assert self.consult.consultant != ME
-
-
-ConsultMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
-TestConsultMachine = ConsultMachine.TestCase

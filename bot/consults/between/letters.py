@@ -15,6 +15,7 @@ from typing import Any
 from bot.consults.between.protocol import Kind
 from bot.consults.intake.parsing import clean
 from bot.consults.request import MOST_ATTACHMENTS, Request
+from bot.directory.hospital.fields import MOST_INT
 from bot.directory.hospital.statement import canonical_json
 from bot.directory.policy import server_of
 
@@ -23,7 +24,6 @@ VERSION = 1
 OFFERS = "offers"  # in place of a consult's id: the stream of a hospital's offers
 MOST_BYTES = 40_000  # an event has 65,536, and encryption takes a third
 MOST_TEXT = 30_000  # characters
-_MOST_INT = 2**53 - 1
 _SERVER = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
 _CONSULT = re.compile(r"C-[0-9A-Z]{4,12}|" + OFFERS)
 _ID = re.compile(r"[0-9A-Za-z-]{1,64}")
@@ -208,7 +208,7 @@ def _request(value: Any) -> Mapping[str, Any]:
 
 
 def _number(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST_INT:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_INT:
         raise Unfit("form")
     return value
 

@@ -13,9 +13,10 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from bot.directory.hospital.fields import milliseconds, moment, number
 from bot.directory.hospital.statement import CLOCKS_DIFFER, StatementRefused, canonical_json
 from bot.directory.model import Service, folded
 from bot.directory.policies import Policy, PolicySet, Target, Whom
@@ -29,8 +30,6 @@ RENEWED = timedelta(days=10)  # before its end a fresh one is sent
 MOST_SERVICES = 200
 _LONGEST = timedelta(days=400)
 _MOST_WORDS = 20
-_MOST_INT = 2**53 - 1
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 _SIGNATURE = re.compile(r"[A-Za-z0-9+/]{86}")
@@ -78,8 +77,8 @@ class Statement:
             "server_name": self.server,
             "addressee": self.addressee,
             "services": [service.to_json() for service in self.services],
-            "issued": _milliseconds(self.issued),
-            "expires": _milliseconds(self.expires),
+            "issued": milliseconds(self.issued),
+            "expires": milliseconds(self.expires),
             "sequence": self.sequence,
         }
 
@@ -129,9 +128,9 @@ def read(value: Any) -> Signed:
         server=_word(content["server_name"], 255, "server_name"),
         addressee=_word(content["addressee"], 255, "addressee"),
         services=tuple(_service(service) for service in services),
-        issued=_moment(content["issued"], "issued"),
-        expires=_moment(content["expires"], "expires"),
-        sequence=_number(content["sequence"], "sequence"),
+        issued=moment(content["issued"], _wrong("issued")),
+        expires=moment(content["expires"], _wrong("expires")),
+        sequence=number(content["sequence"], _wrong("sequence")),
     )
     if not statement.issued < statement.expires <= statement.issued + _LONGEST:
         raise _wrong("times")
@@ -267,23 +266,6 @@ def _service(value: Any) -> Offered:
         {language: _word(name, 80, "list of services") for language, name in names.items()},
         tuple(_word(word, 80, "list of services") for word in synonyms),
     )
-
-
-def _number(value: Any, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= _MOST_INT:
-        raise _wrong(name)
-    return value
-
-
-def _moment(value: Any, name: str) -> datetime:
-    try:
-        return _EPOCH + timedelta(milliseconds=_number(value, name))
-    except OverflowError:
-        raise _wrong(name) from None
-
-
-def _milliseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _signatures(value: Any) -> dict[str, str]:

@@ -17,9 +17,10 @@ import textwrap
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from bot.directory.hospital.fields import MOST_INT, milliseconds, moment, number
 from bot.directory.hospital.rules import REMOVED, SHARED, Hospital
 
 TYPE = "org.curbside.hospital_statement"
@@ -27,8 +28,6 @@ BEGIN, END = "-----BEGIN CURBSIDE HOSPITAL STATEMENT-----", "-----END CURBSIDE H
 MOST_BYTES = 64 * 1024
 LONGEST = timedelta(days=1100)
 CLOCKS_DIFFER = timedelta(hours=1)
-_MOST_INT = 2**53 - 1
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SERVER = re.compile(r"(?:\[[0-9a-f:.]{2,45}\]|[a-z0-9](?:[a-z0-9.-]{0,228}[a-z0-9])?)(?::[0-9]{1,5})?")
 _LOCALPART = re.compile(r"@[\x21-\x39\x3b-\x7e]{1,200}")
 _KEY = re.compile(r"[A-Za-z0-9+/]{43}")
@@ -89,8 +88,8 @@ class Statement:
             "bots": list(self.bots),
             "contact": self.contact,
             "allow": sorted(self.allow),
-            "issued": _milliseconds(self.issued),
-            "expires": _milliseconds(self.expires),
+            "issued": milliseconds(self.issued),
+            "expires": milliseconds(self.expires),
             "sequence": self.sequence,
         }
         return content if self.addressee is None else {**content, "addressee": self.addressee}
@@ -170,9 +169,9 @@ def read(text: str) -> Signed:
         bots=_bots(content["bots"], content["server_name"]),
         contact=_text(content["contact"], "contact"),
         allow=_allow(content["allow"]),
-        issued=_moment(content["issued"], "issued"),
-        expires=_moment(content["expires"], "expires"),
-        sequence=_number(content["sequence"], "sequence"),
+        issued=moment(content["issued"], _wrong("issued")),
+        expires=moment(content["expires"], _wrong("expires")),
+        sequence=number(content["sequence"], _wrong("sequence")),
         addressee=None if "addressee" not in content else _server(content["addressee"], "addressee"),
     )
     if not statement.issued < statement.expires <= statement.issued + LONGEST:
@@ -272,7 +271,7 @@ def _refuse_numbers(value: Any) -> None:
     elif isinstance(value, list | tuple):
         for part in value:
             _refuse_numbers(part)
-    elif isinstance(value, float) or (isinstance(value, int) and abs(value) > _MOST_INT):
+    elif isinstance(value, float) or (isinstance(value, int) and abs(value) > MOST_INT):
         raise ValueError("canonical JSON holds whole numbers below 2**53 only")
 
 
@@ -319,23 +318,6 @@ def _allow(value: Any) -> frozenset[str]:
     if not isinstance(value, list) or not all(isinstance(what, str) for what in value):
         raise _wrong("list of what is allowed")
     return frozenset(value) & set(SHARED)  # what a later version adds, this one does not grant
-
-
-def _number(value: Any, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= _MOST_INT:
-        raise _wrong(name)
-    return value
-
-
-def _moment(value: Any, name: str) -> datetime:
-    try:
-        return _EPOCH + timedelta(milliseconds=_number(value, name))
-    except OverflowError:
-        raise _wrong(name) from None
-
-
-def _milliseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _signatures(value: Any, server: str) -> dict[str, str]:
