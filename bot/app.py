@@ -12,10 +12,15 @@ from importlib.metadata import entry_points
 
 from aiohttp import web
 
+from bot.cases import CASES
+from bot.cases.accountability.capability import ACCOUNTS
+from bot.cases.thread.capability import THREADS
 from bot.chat import CHAT
 from bot.chat.capability import Capability, Worker
+from bot.chat.deidentifying import Deidentifier, shipped
 from bot.chat.desk import Desk, House
 from bot.chat.dispatch import Dispatcher
+from bot.chat.fetching import Fetcher
 from bot.chat.i18n import Texts
 from bot.consults import CONSULTS, watch
 from bot.consults.between.capability import BETWEEN
@@ -27,6 +32,7 @@ from bot.directory.hospital.capability import HOSPITALS
 from bot.directory.hospital.service import TOPICS as HOSPITAL_TOPICS
 from bot.directory.hospitals import HospitalBook
 from bot.directory.moderators import MODERATOR_POWER, MODERATORS_ROOM
+from bot.directory.profiles.erasing import Erasers
 from bot.directory.roster import RosterFile
 from bot.directory.service import hospitals_of
 from bot.kernel import inbox, outbox, timers
@@ -39,6 +45,7 @@ from bot.kernel.outbox import Outgoing
 from bot.kernel.sealing import KeyRing
 from bot.kernel.timers import Timer
 from bot.matrix.bot import BotAccount
+from bot.matrix.fetching import MediaFetcher
 from bot.matrix.http import MatrixError, open_session
 from bot.matrix.reports import REPORTS
 from bot.matrix.store import RoomIndex
@@ -51,6 +58,7 @@ from bot.rooms.moderation import MODERATION
 from bot.rooms.moderation.lists.capability import LISTS
 from bot.rooms.moderation.lists.service import PolicyBooks
 from bot.rooms.moderation.retention.capability import RETENTION
+from bot.rooms.watching import WATCH
 from bot.settings import Settings
 from bot.web.calls import bridge_calls
 from bot.web.health import BotState, Health, bots_probe, bridges_probe, problem_probe, work_probe
@@ -74,8 +82,10 @@ def capabilities() -> tuple[Capability, ...]:
         if not isinstance(found, Capability):
             raise CurbsideError(f"The entry point {point.name} of curbside.capabilities is no Capability.")
         outside.append(found)
-    rooms = (ROOMS, MODERATION, LISTS, RETENTION, REPORTS, ASKS)
-    return (CHAT, DIRECTORY, HOSPITALS, ONCALL, CONSULTS, BETWEEN, PAGING, STATS, EXPORT, *rooms, *outside)
+    rooms = (ROOMS, MODERATION, LISTS, RETENTION, REPORTS, ASKS, WATCH)
+    consults = (CONSULTS, BETWEEN, PAGING, STATS, EXPORT)
+    cases = (CASES, ACCOUNTS, THREADS)  # before the consults, which ask for what every file is
+    return (CHAT, DIRECTORY, HOSPITALS, ONCALL, *cases, *consults, *rooms, *outside)
 
 
 def open_database(settings: Settings, clock: Clock | None = None) -> Database:
@@ -99,6 +109,9 @@ def make_house(settings: Settings, known: Sequence[Capability], roster: RosterFi
             RosterFile: roster,
             NetworkFile: NetworkFile(settings.path(settings.network), settings.language),
             PolicyBooks: PolicyBooks(),
+            Erasers: Erasers([one.erase for one in known if one.erase is not None]),
+            Deidentifier: Deidentifier(shipped),
+            Fetcher: Fetcher(MediaFetcher(settings).fetch),
         },
     )
 

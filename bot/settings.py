@@ -305,6 +305,33 @@ class ExportSettings(Section):
         return self
 
 
+class CaseSettings(Section):
+    """Anonymous cases.
+
+    A draft is kept for `draft`, then erased with all that its author gave. What leads from a case to its
+    author is erased `link` after it was closed. An author is asked for the outcome after `follow_up`.
+    Cases for the rooms named in `review` (their keys, or "*" for all) wait for a moderator. `unmask` lets two
+    moderators, with a reason, learn who wrote a case; its author is told. `posts_per_day` is how many one
+    author may post.
+    A poll ends after `poll`. An author may have specialists asked `pages_per_day` times. Each room but those
+    in `digest_off` gets a list of its cases once a week, on `digest` at `digest_hour` in the house's time.
+    """
+
+    draft: Duration = timedelta(hours=24)
+    link: Duration = timedelta(days=30)
+    follow_up: Duration = timedelta(days=14)
+    review: tuple[str, ...] = ()
+    unmask: bool = False
+    posts_per_day: int = Field(default=6, ge=1, le=1000)
+    poll: Duration = timedelta(days=7)
+    pages_per_day: int = Field(default=2, ge=0, le=100)
+    digest: Literal["off", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = (
+        "monday"
+    )
+    digest_hour: int = Field(default=8, ge=0, le=23)
+    digest_off: tuple[str, ...] = ()
+
+
 class Settings(BaseSettings):
     """Everything that an operator decides."""
 
@@ -338,6 +365,7 @@ class Settings(BaseSettings):
     bridges: dict[str, BridgeSettings] = Field(default={})
     paging: PagingSettings = PagingSettings()
     export: ExportSettings = ExportSettings()
+    cases: CaseSettings = CaseSettings()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @classmethod

@@ -21,10 +21,12 @@ class CommandBook:
         self.bots = tuple(bots)
         self._words: dict[str, dict[str, Command]] = {bot: {} for bot in self.bots}
         self._parts: dict[str, dict[str, Command]] = {}  # family → word of a part → the part
-        for command in commands:
+        given = tuple(commands)
+        for command in (one for one in given if not one.family):
+            added = [part for part in given if part.family == command.word]
             self._parts[command.word] = {
                 normal(word): whole
-                for part in command.parts
+                for part in (*command.parts, *added)
                 for whole in (_whole(command, part),)
                 for word in (part.word, *part.synonyms)
             }

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 TimerHandler = Callable[["Desk", Timer], Awaitable[None]]
 TopicHandler = Callable[["Desk", InboxEntry], Awaitable[None]]
 DailyHandler = Callable[["Desk"], Awaitable[None]]
+EraseHandler = Callable[["Context"], Awaitable[int]]
 EventHandler = Callable[["Context", Mapping[str, object]], Awaitable[bool]]
 Witness = Callable[["Context", Mapping[str, object]], Awaitable[None]]
 MembershipHandler = Callable[["Desk", "Membership"], Awaitable[None]]
@@ -54,7 +55,8 @@ class Capability:
     `memberships` hear of every join, knock, invitation, leaving and ban in a room of the bots, also of
     people whom the hospital policy does not let talk. `routes` are served by the web server. `workers`
     run beside the engine until cancelled, for requests to the outside (a mail server, a directory);
-    one that fails is started again after a growing pause.
+    one that fails is started again after a growing pause. `erase` erases at once, when somebody says
+    `!erase`, what may be erased of what it keeps of them; it returns how many things that were.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Capability:
     witnesses: tuple[Witness, ...] = ()
     memberships: tuple[MembershipHandler, ...] = ()
     daily: DailyHandler | None = None
+    erase: EraseHandler | None = None
     routes: tuple[Route, ...] = ()
     workers: tuple[Worker, ...] = ()
     migrations: Path | None = None

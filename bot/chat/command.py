@@ -83,7 +83,8 @@ class Command:
     decides who sees and uses it. `bots` names the bots that know it; all do when it is empty.
     `group` is the heading under which help lists it (a message id). A command with `parts` is a
     family: the word after its own names the part that is meant (`!mod warn …`); `run` answers when
-    none is named, and a part's own `word` is the second word alone.
+    none is named, and a part's own `word` is the second word alone. A capability adds a part to another
+    one's family by a command that names it in `family`.
     """
 
     word: str
@@ -98,3 +99,4 @@ class Command:
     audited: bool = True
     group: str = ""
     parts: tuple[Command, ...] = ()
+    family: str = ""

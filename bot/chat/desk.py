@@ -180,6 +180,22 @@ class Desk:
             room, bodies, {} if caption is None else caption.buttons, thread, topic, ref, shown=True
         )
 
+    async def event(
+        self,
+        room: str,
+        kind: str,
+        content: Mapping[str, Any],
+        *,
+        topic: str | None = None,
+        ref: str | None = None,
+    ) -> str:
+        """Queue an event that is no message, such as a poll; returns its outbox id. `topic` as of `send`.
+
+        In an encrypted room it is encrypted. `{"$out": ID}` in the content stands for an event to be sent.
+        """
+        bodies = [{"type": kind, "content": dict(content)}]
+        return await self._queue(room, bodies, {}, None, topic, ref, shown=False)
+
     async def _queue(
         self,
         room: str,

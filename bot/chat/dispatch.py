@@ -305,7 +305,7 @@ class Dispatcher:
                         "I have dropped the unfinished `{command}`.", command=ctx.typed(talk.command)
                     )
                     await ctx.reply(Message("question", note))
-            if command.parts and rest.strip():
+            if command.parts and not command.args and rest.strip():
                 await self._unknown_part(ctx, command, rest)
                 return
             await self._run(ctx, command, await conversation.read(ctx, command, rest))

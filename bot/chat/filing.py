@@ -72,10 +72,10 @@ def worker(channel: str, make: Maker) -> Worker:
 
 async def make_one(house: House, database: Database, channel: str, make: Maker) -> bool:
     """Make what was ordered first; False if there was nothing to do."""
-    row = await _claim(house, database, channel)
+    row = await claim(house, database, channel)
     if row is None:
         return False
-    held = asyncio.create_task(_hold(database, row))
+    held = asyncio.create_task(hold(database, row))
     try:
         async with asyncio.timeout(_SECONDS):
             made = await make(house, database, row.bot, row.body["what"])
@@ -99,8 +99,8 @@ async def make_one(house: House, database: Database, channel: str, make: Maker) 
     return True
 
 
-async def _claim(house: House, database: Database, channel: str) -> OutboxRow | None:
-    """A row that is due, for this process alone until it is done or the lease is over."""
+async def claim(house: House, database: Database, channel: str) -> OutboxRow | None:
+    """An order that is due, for this process alone until it is done or the lease is over."""
     async with database.read() as tx:
         waiting = [row for bot in house.bot_users for row in (await outbox.due(tx, channel, bot)).rows]
     for row in waiting:
@@ -110,7 +110,7 @@ async def _claim(house: House, database: Database, channel: str) -> OutboxRow | 
     return None
 
 
-async def _hold(database: Database, row: OutboxRow) -> None:
+async def hold(database: Database, row: OutboxRow) -> None:
     """Renew the lease for as long as the work takes."""
     while True:
         await asyncio.sleep(_RENEW_SECONDS)

@@ -111,5 +111,12 @@ def room_link(room_id: str, shown: str, via: Iterable[str] = ()) -> Rich:
     return Rich(f"{shown}: {url}", f'<a href="{html.escape(url)}">{html.escape(shown)}</a>')
 
 
+def event_link(room_id: str, event_id: str, shown: str, via: Iterable[str] = ()) -> Rich:
+    """A link that opens a room at one of its events in any Matrix client."""
+    query = "&".join(f"via={quote(server, safe=':[]')}" for server in via)
+    url = f"{_matrix_to(room_id)}/{quote(event_id, safe='$:-_')}" + (f"?{query}" if query else "")
+    return Rich(f"{shown}: {url}", f'<a href="{html.escape(url)}">{html.escape(shown)}</a>')
+
+
 def _matrix_to(identifier: str) -> str:
     return "https://matrix.to/#/" + quote(identifier, safe="@:!#$", errors="replace")

@@ -13,7 +13,7 @@ from bot.settings import BadSettings
 
 _COMMANDS = (
     *("init", "check", "run", "db", "keys", "rooms", "audit", "bridge", "directory"),
-    *("hospital", "offer", "oncall", "dev"),
+    *("hospital", "offer", "oncall", "deid", "dev"),
 )
 
 

@@ -11,6 +11,7 @@ from bot.directory import service, verifying
 from bot.directory.commands import COMMANDS, code_typed, file_sent
 from bot.directory.imports.service import keep_imported
 from bot.directory.mail import send_mail
+from bot.directory.profiles.service import erase as erase_profile
 from bot.directory.roster import RosterFile
 from bot.directory.signin import ROUTES
 from bot.kernel.db import Database
@@ -39,6 +40,7 @@ DIRECTORY = Capability(
     timers={service.EXPIRY_TIMER: service.expiry_due},
     topics={verifying.MAILED: verifying.mailed},
     daily=service.review_everybody,
+    erase=erase_profile,
     routes=ROUTES,
     workers=(watch_roster, send_mail, keep_imported),
     locale=Path(__file__).parent / "locale",

@@ -85,6 +85,12 @@ consult_requeues = Counter(
     "Open consults found without anybody looking after them, and put right.",
     registry=registry,
 )
+watch_messages = Counter(
+    "curbside_watch_messages_total",
+    "Messages that the watch looked at, by result (clean, warned, removed, failed).",
+    ["result"],
+    registry=registry,
+)
 oldest_outbox_seconds = Gauge(
     "curbside_oldest_outbox_seconds",
     "Age of the oldest undelivered message; 0 without one.",

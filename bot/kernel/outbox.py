@@ -365,6 +365,24 @@ async def buttons_on(tx: Tx, bot: str, event_id: str) -> dict[str, str]:
     return {} if row is None else (tx.open(outbox_rows.c.buttons, row.id, row.buttons) or {})
 
 
+async def forget_named(tx: Tx, rooms: Collection[str], names: Collection[str]) -> None:
+    """Erase the rows of these rooms whose buttons or refs name something; of those that wait, only these."""
+    query = select(outbox_rows.c.id, outbox_rows.c.state, outbox_rows.c.buttons, outbox_rows.c.ref).where(
+        outbox_rows.c.room.in_(list(rooms)) | outbox_rows.c.room_id.in_(list(rooms)),
+        outbox_rows.c.buttons.is_not(None) | outbox_rows.c.ref.is_not(None),
+    )
+    for row in (await tx.conn.execute(query)).all():
+        kept = tx.open(outbox_rows.c.buttons, row.id, row.buttons) or {}
+        if not any(name in text for name in names for text in (row.ref or "", *kept.values())):
+            continue
+        this = outbox_rows.c.id == row.id
+        if row.state == "pending":
+            bare = update(outbox_rows).where(this).values(buttons=None, topic=None, ref=None)
+            await tx.conn.execute(bare)
+        else:
+            await tx.conn.execute(delete(outbox_rows).where(this))
+
+
 async def oldest_pending(tx: Tx) -> datetime | None:
     """When the oldest undelivered row was queued."""
     query = select(func.min(outbox_rows.c.created_at)).where(_PENDING)

@@ -24,8 +24,9 @@ from tests.bench.rig import direct_chat
 from tests.support.house import Running, wait_ready
 
 BOT = "curbside"
-# The others are passed by timers and by the making of rooms: tests/chaos/test_consults.py kills there.
-_ASIDE = ("timer.", "room.", "bridge.")
+# The others are passed by timers and by the making of rooms (tests/chaos/test_consults.py kills there), or by
+# the making of previews (tests/store/test_case_faults.py).
+_ASIDE = ("timer.", "room.", "bridge.", "case.")
 ON_THE_WAY = tuple(name for name in FAILPOINTS if not name.startswith((*_ASIDE, "keys.")))
 ON_THE_SEALED_WAY = tuple(name for name in FAILPOINTS if not name.startswith(_ASIDE))
 _DIES_WITHIN = 40.0

@@ -22,7 +22,6 @@ from bot.consults.between import letters, offering, offers, post, protocol, stor
 from bot.consults.between.letters import OFFERS, Letter, Received, Unfit
 from bot.consults.between.protocol import Kind, Leg, Place, Side, Verdict, may_say
 from bot.consults.between.store import Held
-from bot.consults.intake import files
 from bot.consults.model import Clock, Consult, Expects, Refused, State, Urgency
 from bot.consults.request import Attached, Request
 from bot.consults.store import HOSPITAL_ORIGIN, Record
@@ -30,6 +29,7 @@ from bot.directory.hospital import signing
 from bot.directory.hospital.rules import Hospital
 from bot.directory.roster import RosterFile
 from bot.directory.service import hospitals_of
+from bot.screening import files
 
 log = logging.getLogger(__name__)
 

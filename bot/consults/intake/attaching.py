@@ -16,14 +16,15 @@ from bot.chat import store as chat
 from bot.chat.desk import Context
 from bot.chat.message import Message
 from bot.consults import attachments, model, steps, store
-from bot.consults.intake import files, guided, views
-from bot.consults.intake.files import Unfit
+from bot.consults.intake import guided, views
 from bot.consults.model import Refused
 from bot.consults.request import MOST_ATTACHMENTS, Attached, Request
 from bot.consults.store import Record
 from bot.consults.views import reader_of
 from bot.directory.policy import may_talk
 from bot.kernel import outbox
+from bot.screening import files
+from bot.screening.files import Unfit
 
 RIGHT_AFTER = timedelta(minutes=10)
 

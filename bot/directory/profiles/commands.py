@@ -12,6 +12,7 @@ from bot.chat.rich import Rich, verbatim
 from bot.chat.types import Choice, Text
 from bot.directory import taxonomy
 from bot.directory.profiles import languages, service, views
+from bot.directory.profiles.erasing import erase_all
 from bot.directory.service import standing_of
 from bot.directory.taxonomy import Specialty
 from bot.directory.views import elsewhere
@@ -116,6 +117,15 @@ async def delete(ctx: Context, args: Args) -> None:
     await _say(ctx, views.deleted(ctx.t))
 
 
+async def erase(ctx: Context, args: Args) -> None:
+    """Erase what may be erased of the person who asks, once confirmed."""
+    if args.get("sure") != "yes":
+        await _say(ctx, views.ask_erase(ctx.t, ctx.sender))
+        return
+    await erase_all(ctx)
+    await _say(ctx, views.erased(ctx.t))
+
+
 async def find(ctx: Context, args: Args) -> None:
     """Find a colleague among those who agreed to be listed."""
     wanted = service.read_wanted(args["whom"])
@@ -212,6 +222,19 @@ COMMANDS = (
                 synonyms=("erase", "löschen"),
             ),
         ),
+    ),
+    Command(
+        word="erase",
+        help="erase what is kept of you and may be erased",
+        run=erase,
+        args=(Arg("sure", _YES_NO, "Shall I erase it?", required=False),),
+        synonyms=("löschen",),
+        details=(
+            "Your profile, your drafts, and everything that says which anonymous cases are yours. The cases "
+            "stay, as nobody’s. Your verification and your consults stay: others rely on them."
+        ),
+        audited=False,
+        group=_GROUP,
     ),
     Command(
         word="find",

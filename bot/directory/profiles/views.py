@@ -77,6 +77,20 @@ def deleted(t: Translator) -> Message:
     return Message("profile", t("Your profile is erased, and nobody finds you any more."))
 
 
+def ask_erase(t: Translator, user_id: str) -> Message:
+    """What `!erase` erases, and what stays."""
+    text = t(
+        "✅ erases for good your profile, your drafts, and that anonymous cases are yours: you get no "
+        "replies to them any more. Your verification and your consults stay."
+    )
+    return Message("profile", text, buttons={"✅": f"{user_id} erase yes"})
+
+
+def erased(t: Translator) -> Message:
+    """It is erased."""
+    return Message("profile", t("Erased."))
+
+
 def results(t: Translator, found: Found) -> Message:
     """Colleagues who fit."""
     shown = found.people[:MOST_SHOWN]

@@ -1,4 +1,4 @@
-"""Whether a file that somebody posted can be kept with a consult, and what of its event is kept. Pure.
+"""Whether a file that somebody posted can be kept with what they ask, and what of its event is kept. Pure.
 
 Source: C-S API v1.11, "Sending encrypted attachments" (EncryptedFile), "Matrix Content (mxc://) URIs".
 """
@@ -18,7 +18,7 @@ _TYPE = re.compile(r"[a-z0-9.+\-]{1,60}/[A-Za-z0-9.+\-]{1,100}")
 
 
 class Unfit(Exception):
-    """Why a file cannot be kept: a reason code that views.UNFIT puts into words."""
+    """Why a file cannot be kept: a reason code, for views to put into words."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -26,7 +26,7 @@ class Unfit(Exception):
 
 
 def kept(content: Mapping[str, Any], servers: Set[str], *, encrypted: bool) -> dict[str, Any]:
-    """The content of the copy in the consult's room; raises Unfit.
+    """What is kept of a file's content: enough to post it again, or to fetch it. Raises Unfit.
 
     `servers` are the homeservers that take part; `encrypted` says whether the room is in which it was posted.
     Nothing that is not known stays in it: thumbnails, mentions and relations are left out.

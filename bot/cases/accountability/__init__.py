@@ -1,0 +1,1 @@
+"""Anonymous yet accountable: receipts, sanctions on a pseudonym, unmasking by two, erasing the way back."""

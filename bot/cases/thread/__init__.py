@@ -1,0 +1,1 @@
+"""What happens to a case in its room: replies, polls, specialists, flags, following up, search, digest."""

@@ -1,0 +1,1 @@
+"""A 🚩 on what an author posted hides it at once, and moderators decide."""

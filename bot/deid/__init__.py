@@ -1,0 +1,1 @@
+"""The de-identification engine: texts, images, documents. No Matrix, no database, no network."""

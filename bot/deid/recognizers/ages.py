@@ -1,0 +1,131 @@
+"""Ages over 89 (45 CFR 164.514(b)(2)(i)(C)), in figures and words, from 90 to 119.
+
+A unit ("yo", "Jahre", "ans") or a sex ("94F") makes an age certain; behind a name, in brackets or after "is"
+it is soft. Weights, rates, pressures, saturations, values and doses are none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+from bot.deid.model import Hit, Kind, Source, Trust
+
+_FIGURE = r"(?:9\d|1[01]\d)"
+_FREE = r"(?<![\w.,:/+<>=~-])"
+_ONE = {
+    "en": "one|two|three|four|five|six|seven|eight|nine",
+    "de": "ein|zwei|drei|vier|fünf|fuenf|sechs|sieben|acht|neun",
+    "es": "uno|una|un|dos|tres|cuatro|cinco|seis|siete|ocho|nueve",
+    "fr": "un|une|deux|trois|quatre|cinq|six|sept|huit|neuf",
+}
+_WORDS = {
+    "en": rf"(?:nine?ty(?:[ -]?(?:{_ONE['en']}))?"
+    rf"|(?:a |one )hundred(?: (?:and )?(?:{_ONE['en']}|ten|eleven|twelve))?)",
+    "de": rf"(?:(?:(?:{_ONE['de']})und)?neunzig|(?:ein)?hundert(?:und)?(?:eins|{_ONE['de']}|zehn|elf|"
+    rf"zwölf)?)",
+    "es": rf"(?:noventa(?: y (?:{_ONE['es']}))?|ciento (?:{_ONE['es']}|diez)|cien)",
+    "fr": r"(?:quatre[ -]vingt[ -](?:dix[ -](?:sept|huit|neuf)|dix|onze|douze|treize|quatorze|quinze|seize)"
+    rf"|nonante(?:[ -](?:et[ -])?(?:{_ONE['fr']}))?|cent(?: (?:{_ONE['fr']}))?)",
+}
+# What makes a number an age, right behind it.
+_UNITS = {
+    "en": r"\s?-?\s?(?:y\s?/\s?o|y\.\s?o\b|yo[fm]?\b|y[fm]\b|yrs?[ -]?olds?|yrs?\b|years?[ -]?old|"
+    r"years? of age|"
+    r"yoa\b|years? young|y\b(?=\s?(?:[fm]\b|old|,|;|\)|$)))",
+    "de": r"\s?-?\s?(?:jährig|jaehrig|jhr\b|jähr\.|j\b|jahren?\b|y/?o\b|lj\b)",
+    "es": r"\s?-?\s?(?:años?\b|anos\b|añitos\b|a\b(?=[,.);]))",
+    "fr": r"\s?-?\s?(?:ans?\b|a\b(?=[,.);])|balais\b)",
+}
+_SEX = {
+    "en": r"(?:[FM]\b|♀|♂|\s[FM]\b(?!\s?\d)|\s(?:female|male|woman|lady|gentleman|man)\b)",
+    "de": r"(?:[MWF]\b|♀|♂|\s[mw]\b(?=[,.;)]))",
+    "es": r"(?:[MFHV]\b|♀|♂)",
+    "fr": r"(?:[FHM]\b|♀|♂)",
+}
+_CUES = {
+    "en": r"age[ds]?(?:\sof)?:?\s|turn(?:s|ed|ing)?\s|(?:lady|man|woman|gentleman|gent|lass|patient) of\s|"
+    r"(?:celebrat(?:ed|ing|es)|reached)\s(?:(?:his|her|their)\s)?|until\s(?:s?he|they)\s(?:was|were)\s|"
+    r"(?:s?he|who|they|mum|mom|dad|nan|gran|grandma|grandpa|granny)(?:'s|\sis|\swas|'re)\s|will\sbe\s|"
+    r"happy\s(?=\w+th birthday)",
+    "de": r"alter:?\s|alter\svon\s|(?:ist|wird|wurde|war)\s(?:(?:heut|heute|nun|jetzt|schon|bereits|"
+    r"gerade|grad|fast)\s)?|"
+    r"mit\s(?:(?:ihren|seinen|stolzen)\s)?(?=[\wäöü]+\s(?:jahren|noch))",
+    "es": r"edad:?\s(?:de\s)?|(?:tiene|tenía|cumple|cumplió|cumplido)\s(?:ya\s)?(?=[\w "
+    r"]{2,16}(?:[,.;)]|$|\saños))",
+    "fr": r"[âa]ge:?\s|[âa]g[ée]e?\s(?:de\s)?|(?:fête|fêter|fêté|a|ses)\s(?=[\w-]{2,20}\sans)",
+}
+_NO_VALUE = (
+    r"(?!\w)(?![.,:/]\d)(?!\s?%)(?!\s?(?:percent|prozent|por ciento|pour cent|mg|mcg|µg|ug|g|kg|"
+    r"lbs?|ml|l|mmhg|mm|cm|"
+    r"bpm|min|mins|minutes|minuten|minutos|sec|s|h|hrs?|hours?|stunden|horas|heures|days?|tage|"
+    r"tagen|días|jours|d|"
+    r"weeks?|wks?|wochen|months?|mmol|meq|iu|units?|u|on ra|on room|on \d|ra|sat|o2|degrees?|grad|"
+    r"systolic|times|x|"
+    r"points?|beds?|patients|pts|patienten|meter|euro|dollars|bucks|pages|people|miles|km|"
+    r"steps)\b)(?!\s?[°€$])"
+)
+# Words of what is measured, numbered or counted: a number behind them is no age.
+_VALUES = (
+    "spo2 sp02 sao2 sat sats sättigung saturation hr pulse puls fc hf rate rr bp ta pa wt weight "
+    "gewicht kg poids peso "
+    "temp tmax fever febrile fieber glucose bz bsl bgl cbg bg sugar na cl plt plts platelets hb "
+    "hgb mcv crp ldh alt "
+    "ast alp ggt egfr gfr creat cr krea ferritin map mad sys systolic qrs qt qtc pr ck trop room "
+    "bed bay zimmer zi "
+    "bett cama lit hab ward station case fall page ext dect tel fio2 pco2 po2 paco2 iq score moca "
+    "type cup size "
+    "gauge icd covid route highway bus nr no number code ca ldl chol max target goal sodium "
+    "chloride block op pathway"
+)
+_BLOCKED = re.compile(
+    rf"(?:(?<!\w)(?:{'|'.join(_VALUES.split())})[\s:=~<>.]{{0,3}}(?:,\s|\(|"
+    r"(?:of|was|is|at|von|auf|in the|down to|up to|now|still|today|this am)\s){0,2}|"
+    r"(?<!\w)[pt][.:]?\s|[\d%/]\s)$",
+    re.IGNORECASE,
+)
+_LOOK = 40  # characters before
+
+
+def find(source: Source) -> Iterable[Hit]:
+    """Ages over 89; hits may overlap."""
+    for name, trust, pattern in _patterns(source.language):
+        for match in pattern.finditer(source.text):
+            start, end = match.span("age")
+            measured = _BLOCKED.search(source.text[max(0, start - _LOOK) : start]) is not None
+            if name == "unit" or not measured:
+                yield Hit(start, end, Kind.AGE, trust, f"age:{name}")
+
+
+@lru_cache(maxsize=8)
+def _patterns(language: str) -> tuple[tuple[str, Trust, re.Pattern[str]], ...]:
+    words, units, cues = _WORDS[language], _UNITS[language], _CUES[language]
+    either = rf"(?:{_FIGURE}|{words})"
+    behind = r"(?:[^\W\d_]\.?(?:,\s|,|\s\(|\)\s)|\b(?:in|bed|bett|zi\.?|cama|lit)\s\d{1,3}[a-z]?,\s)"
+    return (
+        ("unit", Trust.SURE, re.compile(rf"{_FREE}(?P<age>{_FIGURE}){units}", re.IGNORECASE)),
+        ("unit", Trust.SURE, re.compile(rf"(?<!\w)(?P<age>{words}){units}", re.IGNORECASE)),
+        (
+            "sex",
+            Trust.SURE,
+            re.compile(rf"(?<![\w.,/<>=~])(?<![<>=~] )(?P<age>{_FIGURE}){_SEX[language]}(?!\s?/)"),
+        ),
+        (
+            "cue",
+            Trust.SOFT,
+            re.compile(
+                rf"(?<!\w)(?:{cues})(?:(?:almost|nearly|about|now)\s)?(?P<age>{either}){_NO_VALUE}",
+                re.IGNORECASE,
+            ),
+        ),
+        # Behind a name, a room or in brackets: "Usha Kelkar, 91, lives alone", "(Zenzi, 95)".
+        (
+            "apposition",
+            Trust.SOFT,
+            re.compile(rf"{behind}(?P<age>{_FIGURE}){_NO_VALUE}(?=\)|[,;.!?]|\s[(a-zäöüß/]|$)"),
+        ),
+        ("apposition", Trust.SOFT, re.compile(rf"{behind}(?P<age>(?i:{words})){_NO_VALUE}(?=\)|[,;.!?]|$)")),
+        # "room 118 is ninety-seven": a word for a number is hardly a value.
+        ("is", Trust.SOFT, re.compile(rf"(?<!\w)(?:is|'s|ist)\s(?P<age>{words}){_NO_VALUE}", re.IGNORECASE)),
+    )

@@ -1,0 +1,192 @@
+"""The learned layer: a small encoder that tags identifiers, run by onnxruntime on one thread. No network.
+
+The model is MiniLM (arXiv:2002.10957) with features of case and digits, tagged as `training` describes;
+bot/deid/model_files/card.md says what it was made of and how good it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from bot.deid.merging import Scored
+from bot.deid.model import Kind
+from bot.deid.pieces import Pieces, Vocabulary
+
+MODEL = Path(__file__).parent / "model_files"
+WINDOW, OVERLAP = 222, 40  # pieces in one window as in training, and how many of them the next one sees again
+LONG = 4 * WINDOW  # a text of more pieces is skimmed, in smaller windows:
+SKIMMED, SKIMMED_OVERLAP = 126, 24
+SKIM = 0.1  # where the lower layers believe less than this in any identifier, the upper ones are left out
+BATCH = 4  # windows at once
+GROW = 0.5  # a word beside a span belongs to it from this share of the asked belief on
+# In the order of the tags after O.
+_KINDS = (Kind.NAME, Kind.PLACE, Kind.DATE, Kind.OTHER, Kind.EMAIL, Kind.AGE)
+_NOTHING = (0, 0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    start: int
+    end: int
+    tag: int  # index of _KINDS that is most likely, if it is an identifier at all
+    belief: float  # that it is an identifier of any kind
+
+
+class Tagger:
+    """The tagger; may be used from several threads."""
+
+    def __init__(
+        self,
+        below: onnxruntime.InferenceSession,
+        above: onnxruntime.InferenceSession,
+        vocabulary: Vocabulary,
+        version: str,
+    ) -> None:
+        self._below = below
+        self._above = above
+        self._vocabulary = vocabulary
+        self.version = version
+
+    @classmethod
+    def load(cls, folder: Path = MODEL) -> Tagger:
+        """Load the model; its version is the beginning of its SHA-256. OSError if a file is not there."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        parts = [(folder / name).read_bytes() for name in ("below.onnx", "above.onnx")]
+        below, above = (
+            onnxruntime.InferenceSession(part, options, providers=["CPUExecutionProvider"]) for part in parts
+        )
+        vocabulary = Vocabulary.load(folder / "vocabulary.txt")
+        return cls(below, above, vocabulary, hashlib.sha256(b"".join(parts)).hexdigest()[:12])
+
+    def read(self, text: str) -> Reading:
+        """Tag a text of any length; the time grows with the length, not faster."""
+        cut = self._vocabulary.cut(text)
+        if not cut.words:
+            return Reading(text, [])
+        chances = self._chances(cut)
+        words = []
+        for number, (start, end) in enumerate(cut.words):
+            of_word = chances[cut.first[number] : cut.first[number + 1], 1:]
+            summed = of_word.sum(axis=1)
+            best = int(summed.argmax())
+            words.append(_Word(start, end, int(of_word[best].argmax()), float(summed[best])))
+        return Reading(text, words)
+
+    def _chances(self, cut: Pieces) -> NDArray[np.float32]:
+        """The chances of all tags for all pieces, window by window."""
+        chances = np.zeros((len(cut.ids), len(_KINDS) + 1), dtype=np.float32)
+        long = len(cut.ids) > LONG
+        parts = list(_windows(len(cut.ids), *((SKIMMED, SKIMMED_OVERLAP) if long else (WINDOW, OVERLAP))))
+        for at in range(0, len(parts), BATCH):
+            batch = parts[at : at + BATCH]
+            found = self._run(cut, batch, long)
+            for row, (start, end) in enumerate(batch):
+                # The part that two windows have in common: each counts for the half that lies within it.
+                after = at + row
+                first = start if not after else start + (parts[after - 1][1] - start) // 2
+                chances[first:end] = found[row, 1 + first - start : 1 + end - start]
+        return chances
+
+    def _run(self, cut: Pieces, parts: Sequence[tuple[int, int]], skim: bool) -> NDArray[np.float32]:
+        length = 2 + max(end - start for start, end in parts)
+        ids = np.full((len(parts), length), self._vocabulary.padding, dtype=np.int64)
+        features = np.zeros((len(parts), length, len(_NOTHING)), dtype=np.int64)
+        mask = np.zeros((len(parts), length), dtype=np.int64)
+        for row, (start, end) in enumerate(parts):
+            size = end - start + 2
+            ids[row, :size] = [self._vocabulary.start, *cut.ids[start:end], self._vocabulary.end]
+            features[row, 1 : size - 1] = cut.features[start:end]
+            mask[row, :size] = 1
+        state, guess = self._below.run(None, {"ids": ids, "features": features, "mask": mask})
+        if not skim:
+            return _softmax(self._above.run(None, {"state": state, "mask": mask})[0])
+        chances = _softmax(guess)
+        inner = (1 - chances[:, 1:-1, 0]) * mask[:, 2:]  # what stands between start and end
+        suspected = np.flatnonzero(inner.max(axis=1, initial=0) >= SKIM)
+        if len(suspected):
+            (logits,) = self._above.run(None, {"state": state[suspected], "mask": mask[suspected]})
+            chances[suspected] = _softmax(logits)
+        return chances
+
+
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=-1, keepdims=True), dtype=np.float32)
+
+
+def _windows(total: int, size: int, overlap: int) -> Iterator[tuple[int, int]]:
+    """Overlapping windows over so many pieces."""
+    start = 0
+    while True:
+        end = min(start + size, total)
+        yield start, end
+        if end == total:
+            return
+        start = end - overlap
+
+
+class Reading:
+    """What the tagger makes of one text."""
+
+    def __init__(self, text: str, words: Sequence[_Word]) -> None:
+        self._text = text
+        self._words = words
+
+    def words(self) -> list[Scored]:
+        """Every word and mark, as what it would be and with what belief."""
+        return [Scored(word.start, word.end, _KINDS[word.tag], word.belief) for word in self._words]
+
+    def strongest(self, start: int, end: int) -> float:
+        """The highest belief in an identifier within a part of the text; 0 where there is no word."""
+        low, high = 0, len(self._words)
+        while low < high:
+            middle = (low + high) // 2
+            if self._words[middle].end <= start:
+                low = middle + 1
+            else:
+                high = middle
+        strongest = 0.0
+        while low < len(self._words) and self._words[low].start < end:
+            strongest = max(strongest, self._words[low].belief)
+            low += 1
+        return strongest
+
+    def spans(self, least: float) -> list[Scored]:
+        """What it takes for identifiers with at least this belief; neighbours of one kind are one span."""
+        spans: list[Scored] = []
+        run: list[_Word] = []
+        for word in self._words:
+            believed = word.belief >= least * GROW
+            if run and not (believed and self._joins(run[-1], word)):
+                spans += self._span(run, least)
+                run = []
+            if believed:
+                run.append(word)
+        return spans + self._span(run, least) if run else spans
+
+    def _joins(self, last: _Word, word: _Word) -> bool:
+        between = self._text[last.end : word.start]
+        return last.tag == word.tag and not between.strip(" \t")
+
+    def _span(self, run: list[_Word], least: float) -> list[Scored]:
+        """The span of a run of words, without marks at its borders; none if no word is believed enough."""
+        while run and not self._told(run[0]):
+            run = run[1:]
+        while run and not self._told(run[-1]):
+            run = run[:-1]
+        telling = [word for word in run if self._told(word)]
+        if not telling or max(word.belief for word in telling) < least:
+            return []
+        belief = max(word.belief for word in telling)
+        return [Scored(run[0].start, run[-1].end, _KINDS[telling[0].tag], belief)]
+
+    def _told(self, word: _Word) -> bool:
+        return self._text[word.start].isalnum()

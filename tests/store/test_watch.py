@@ -1,0 +1,247 @@
+"""The watch: what says who a patient is goes from a watched room; its author gets a version without it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from bot.chat import CHAT
+from bot.chat.deidentifying import Deidentifier
+from bot.chat.desk import Desk
+from bot.chat.dispatch import Dispatcher
+from bot.deid.engine import Engine
+from bot.kernel import outbox
+from bot.kernel.clock import ManualClock
+from bot.kernel.db import Database, Tx
+from bot.kernel.inbox import InboxEntry
+from bot.kernel.metrics import watch_messages
+from bot.rooms.moderation import MODERATION
+from bot.rooms.watching import WATCH, offering, scanning, store
+from bot.rooms.watching.store import message_rows, offer_rows
+from tests.support.hall import ADA, BOT, BRAIN, EVE, HEART, MIRA, MODS, Hall
+
+DM_EVE = f"dm:{EVE}"
+NAMED = "K+ 6.1 in this lady, MRN 48151623, would you dialyse tonight?"
+NETWORK = """
+name = "Lakeland"
+[spaces.medicine]
+name = "Medicine"
+rooms = ["cardiology", "neurology"]
+[rooms.cardiology]
+name = "Cardiology"
+watch = "redact"
+[rooms.neurology]
+name = "Neurology"
+watch = "{brain}"
+"""
+
+
+class Broken:
+    """An engine that fails."""
+
+    versions: Mapping[str, str] = {}
+
+    def proven(self, text: str) -> Any:
+        raise ValueError(text)
+
+    find = proven
+
+
+class Watched(Hall):
+    """A hall in which cardiology is watched; its workers run whenever something waits."""
+
+    def __init__(self, db: Database, clock: ManualClock, folder: Path, brain: str = "warn") -> None:
+        super().__init__(db, clock, folder)
+        (folder / "network.toml").write_text(NETWORK.format(brain=brain), "utf-8")
+        self.dispatcher = Dispatcher(self.house, [CHAT, MODERATION, WATCH])
+        self.load(lambda: Engine(None))
+        self.refused = False
+
+    def load(self, engine: Any) -> None:
+        self.house.parts[Deidentifier] = Deidentifier(engine)  # type: ignore[index]
+
+    async def settle(self) -> None:
+        while True:
+            await super().settle()
+            if not (
+                await scanning.scan_some(self.house, self.db)
+                or await offering.offer_some(self.house, self.db)
+            ):
+                return
+
+    async def _entry(self, tx: Tx, entry: InboxEntry) -> None:
+        topic = WATCH.topics.get(entry.topic)
+        if topic is not None:
+            await topic(Desk(self.house, tx, entry.bot), entry)
+        else:
+            await super()._entry(tx, entry)
+
+    async def _deliver(self) -> bool:
+        if self.refused:
+            async with self.db.begin() as tx:
+                for row in (await outbox.due(tx, outbox.MATRIX, "curbside")).rows:
+                    if row.op == "redact":
+                        await outbox.mark_failed(tx, row.id, "M_FORBIDDEN")
+        return await super()._deliver()
+
+    async def kept(self) -> tuple[int, int]:
+        """How many messages and offers are kept."""
+        async with self.db.read() as tx:
+            messages = (await tx.conn.execute(select(message_rows))).all()
+            offers = (await tx.conn.execute(select(offer_rows))).all()
+            return len(messages), len(offers)
+
+
+@pytest.fixture
+async def hall(db: Database, clock: ManualClock, tmp_path: Path) -> Watched:
+    hall = Watched(db, clock, tmp_path)
+    await hall.open()
+    return hall
+
+
+def counted(result: str) -> float:
+    return watch_messages.labels(result)._value.get()
+
+
+async def test_it_is_removed_and_posted_again_with_one_tap(hall: Watched) -> None:
+    event = await hall.says(EVE, NAMED)
+    assert hall.redacted == [event]
+    told = hall.last(DM_EVE)
+    assert "I removed your message in Cardiology" in told and "a record number" in told
+    assert "48151623" not in told and "K+ 6.1 in this lady, MRN [" in told
+    await hall.taps(EVE, "✅", DM_EVE)
+    posted = hall.last(HEART)
+    assert "Dr Eve Stone writes" in posted and "48151623" not in posted
+    assert "would you dialyse tonight?" in posted
+    assert "It is in Cardiology" in hall.last(DM_EVE)
+    assert await hall.kept() == (0, 0)
+    assert not any(NAMED in text for text in [*hall.texts(HEART), *hall.texts(DM_EVE), *hall.texts(MODS)])
+    assert [line for line in await hall.audit() if " watch." in line] == [
+        "system watch.removed cardiology",
+        f"{EVE} watch.reposted cardiology",
+    ]
+
+
+async def test_it_is_posted_where_it_stood_and_once(hall: Watched) -> None:
+    await hall.says(EVE, NAMED, **{"m.relates_to": {"rel_type": "m.thread", "event_id": "$root"}})
+    await hall.taps(EVE, "✅", DM_EVE)
+    (_event, content), *others = hall.chat(HEART)
+    assert content["m.relates_to"]["event_id"] == "$root"
+    await hall.says(EVE, "yes", DM_EVE, reply=hall.chat(DM_EVE)[0][0])
+    assert not others and len(hall.chat(HEART)) == 1
+
+
+async def test_where_it_only_warns_it_stays_until_its_author_taps(hall: Watched) -> None:
+    event = await hall.says(EVE, NAMED, BRAIN)
+    assert hall.redacted == []
+    assert "seems to hold a record number" in hall.last(DM_EVE) and "✅ removes it" in hall.last(DM_EVE)
+    await hall.taps(EVE, "✅", DM_EVE)
+    assert hall.redacted == [event]
+    assert "MRN [" in hall.last(DM_EVE)
+    await hall.taps(EVE, "✅", DM_EVE)
+    assert "Dr Eve Stone writes" in hall.last(BRAIN)
+
+
+async def test_edits_and_captions_are_looked_at_too(hall: Watched) -> None:
+    first = await hall.says(EVE, "K+ 6.1, would you dialyse?")
+    relation = {"rel_type": "m.replace", "event_id": first}
+    edit = await hall.says(
+        EVE, f"* {NAMED}", **{"m.new_content": {"msgtype": "m.text", "body": NAMED}, "m.relates_to": relation}
+    )
+    caption = await hall.says(EVE, NAMED, msgtype="m.image", filename="ecg.png", url="mxc://hs/1")
+    assert "Send the file again with these words" in hall.last(DM_EVE)
+    name = await hall.says(EVE, "mrn_48151623.pdf", msgtype="m.file", url="mxc://hs/2")
+    assert "Write it again without that" in hall.last(DM_EVE)
+    hidden = await hall.says(
+        EVE, "see below", format="org.matrix.custom.html", formatted_body="<b>MRN</b> 48151623"
+    )
+    assert hall.redacted == [edit, caption, name, hidden]
+
+
+async def test_what_is_left_alone(hall: Watched) -> None:
+    before = counted("clean")
+    await hall.says(EVE, "Amiodarone or bisoprolol in a 71 y/o with EF 30 %? Guideline says 200 mg.")
+    await hall.says(EVE, f"!ping {NAMED}")
+    await hall.says(BOT, NAMED)
+    await hall.says(EVE, NAMED, **{"org.curbside": {"v": 1}})
+    await hall.says(EVE, NAMED, DM_EVE)
+    await hall.hears(EVE, HEART, "m.room.message", {})  # one that was removed
+    await hall.says(
+        EVE, f"> <{ADA}> {NAMED}\n\nyes", **{"m.relates_to": {"m.in_reply_to": {"event_id": "$x"}}}
+    )
+    assert hall.redacted == []
+    assert counted("clean") == before + 2
+    assert await hall.kept() == (0, 0)
+
+
+async def test_nothing_is_kept_of_a_room_that_is_not_watched(
+    db: Database, clock: ManualClock, tmp_path: Path
+) -> None:
+    hall = Watched(db, clock, tmp_path, brain="off")
+    await hall.open()
+    await hall.says(EVE, NAMED, BRAIN)
+    assert hall.redacted == [] and hall.texts(DM_EVE) == []
+    await hall.says(EVE, "!watch", DM_EVE)
+    assert "Neurology: not watched" in hall.last(DM_EVE) and "Cardiology: I remove it" in hall.last(DM_EVE)
+
+
+@pytest.mark.parametrize("how", ["no power", "refused"])
+async def test_where_it_may_not_remove_the_moderators_hear_once(hall: Watched, how: str) -> None:
+    if how == "no power":
+        hall.power[BOT] = 0
+    hall.refused = how == "refused"
+    await hall.says(EVE, NAMED)
+    await hall.says(ADA, NAMED)
+    told = [text for text in hall.texts(MODS) if "I may not remove messages in Cardiology" in text]
+    assert len(told) == 1
+    assert "Cardiology" in hall.last(DM_EVE)
+
+
+async def test_when_the_engine_fails_nothing_is_removed_and_no_word_is_logged(
+    hall: Watched, caplog: pytest.LogCaptureFixture
+) -> None:
+    hall.load(Broken)
+    before = counted("failed")
+    await hall.says(EVE, NAMED)
+    assert hall.redacted == [] and hall.texts(DM_EVE) == []
+    assert counted("failed") == before + 1
+    assert await hall.kept() == (0, 0)
+    assert "48151623" not in caplog.text and "48151623" not in str([r.__dict__ for r in caplog.records])
+
+
+async def test_a_version_that_cannot_be_made_is_not_offered(hall: Watched) -> None:
+    class Half(Broken):
+        def proven(self, text: str) -> Any:
+            return Engine(None).proven(text)
+
+    hall.load(Half)
+    event = await hall.says(EVE, NAMED)
+    assert hall.redacted == [event]
+    assert "Write it again without that" in hall.last(DM_EVE)
+
+
+async def test_only_its_author_and_only_for_a_day_and_not_when_muted(hall: Watched) -> None:
+    await hall.says(EVE, NAMED)
+    offer = hall.chat(DM_EVE)[-1][0]
+    await hall.reacts(ADA, offer, "✅", DM_EVE)
+    assert hall.texts(HEART) == []
+    await hall.says(MIRA, f"!mod mute {EVE} cardiology 1h", "room:moderators")
+    await hall.taps(EVE, "✅", DM_EVE)
+    assert "You cannot write there at present" in hall.last(DM_EVE)
+    hall.clock.advance(store.OFFERED)
+    async with hall.db.begin() as tx:
+        assert WATCH.daily is not None
+        await WATCH.daily(Desk(hall.house, tx, "curbside"))
+    assert await hall.kept() == (0, 0)
+
+
+async def test_what_waits_is_sealed(hall: Watched) -> None:
+    async with hall.db.begin() as tx:
+        await store.queue(tx, "curbside", "cardiology", HEART, "$1", EVE, None, False, NAMED, [NAMED])
+    async with hall.db.read() as tx:
+        (row,) = (await tx.conn.execute(select(message_rows))).all()
+    assert "48151623" not in str(row)
