@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-_NPI_PREFIX = "80840"  # health care (80) and the United States (840), before the NPI's own digits
+from bot.deid.recognizers import checks
+
 _OTHER_NAME = re.compile(r"[^\W\d_][\w .&/-]{0,29}")
 _OTHER_NUMBER = re.compile(r"(?=.*\d)[A-Z0-9][A-Z0-9./-]{2,23}")
 
@@ -22,21 +23,12 @@ class BadNumber(Exception):
         self.reason = reason
 
 
-def luhn_ok(digits: str) -> bool:
-    """Whether digits end in their Luhn check digit (ISO/IEC 7812-1, annex B)."""
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        value = int(digit) * (2 if place % 2 else 1)
-        total += value - 9 if value > 9 else value
-    return total % 10 == 0
-
-
 def npi_ok(number: str) -> bool:
     """Whether ten digits are an NPI of valid form: the first is 1 or 2, and 80840 with it passes Luhn.
 
     Source: CMS, "Requirements for National Provider Identifier (NPI) and NPI check digit".
     """
-    return bool(re.fullmatch(r"[12]\d{9}", number, re.ASCII)) and luhn_ok(_NPI_PREFIX + number)
+    return bool(re.fullmatch(r"[12]\d{9}", number, re.ASCII)) and checks.npi(number)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from bot.chat.parsing import take_word
 from bot.chat.types import Text
 from bot.directory.moderators import moderates
 from bot.directory.policy import may_talk
+from bot.rooms.admission import naming
 from bot.rooms.moderation.taps import hide
 
 _GROUP = message_id("Cases")
@@ -90,7 +91,7 @@ async def case(ctx: Context, args: Args) -> None:
         if not drafts and not cases:
             await new(ctx, {})
             return
-        rooms = {room.key: room.title(ctx.t.language) for room in await places.rooms(ctx)}
+        rooms = {room.key: room.title(ctx.t.language) for room in await naming.existing(ctx)}
         await ctx.reply(views.overview(ctx.t, drafts, cases, rooms, ctx.house.settings.prefix))
 
 
@@ -172,7 +173,7 @@ async def tags(ctx: Context, args: Args) -> None:
 async def room(ctx: Context, args: Args) -> None:
     """Take another room."""
     one, words = await _meant(ctx, args["room"])
-    await service.change_room(ctx, one, await places.meant(ctx, words, ctx.t.language))
+    await service.change_room(ctx, one, await naming.meant(ctx, words, ctx.t.language))
 
 
 async def consent(ctx: Context, args: Args) -> None:

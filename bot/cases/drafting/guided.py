@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.cases import store
-from bot.cases.drafting import places, service
+from bot.cases.drafting import service
 from bot.cases.model import Case, Consent, Draft, State, read_tags
 from bot.chat import buttons
 from bot.chat import store as chat
@@ -20,6 +20,7 @@ from bot.chat.message import Message
 from bot.chat.parsing import answer_number, normal
 from bot.chat.rich import Rich, lines, verbatim
 from bot.chat.store import Conversation
+from bot.rooms.admission import naming
 
 COMMAND = "case"
 ROOM, TEXT, FILES, TAGS, CONSENT = "room", "text", "files", "tags", "consent"
@@ -45,7 +46,7 @@ async def ask(ctx: Context, one: Case, step: str, problem: Rich | None = None) -
     offers: dict[str, str] = {}
     skip = [t("➡️ skips it")]
     if step == ROOM:
-        titles = [(room.key, room.title(t.language)) for room in await places.rooms(ctx)]
+        titles = [(room.key, room.title(t.language)) for room in await naming.existing(ctx)]
         if not titles:
             raise Misunderstood("There is no specialty room here yet: please tell the moderators.")
         shown = [verbatim(f"{place}. {title}") for place, (_key, title) in enumerate(titles, 1)]
@@ -99,9 +100,9 @@ async def answered(ctx: Context, one: Case, step: str, answer: str) -> None:
     skipped = word in _SKIPS
     try:
         if step == ROOM:
-            known = await places.rooms(ctx)
+            known = await naming.existing(ctx)
             place = answer_number(answer, len(known))
-            room = known[place] if place is not None else await places.meant(ctx, answer, ctx.t.language)
+            room = known[place] if place is not None else await naming.meant(ctx, answer, ctx.t.language)
             await store.change(ctx.tx, one.id, room_key=room.key)
             one = replace(one, room_key=room.key)
             if draft.text:

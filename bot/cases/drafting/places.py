@@ -1,46 +1,19 @@
-"""Which specialty room is meant, and the words of a case behind it."""
+"""The specialty room that a line begins with, and the words of a case behind it."""
 
 from __future__ import annotations
 
-from bot.chat.command import Misunderstood
 from bot.chat.desk import Desk
 from bot.chat.parsing import normal, take_word
 from bot.directory.model import folded
-from bot.rooms.admission import gate, words
+from bot.rooms.admission import naming, words
 from bot.rooms.model import DeclaredRoom
 
 _MOST_WORDS = 4
 
 
-async def rooms(desk: Desk) -> list[DeclaredRoom]:
-    """The specialty rooms that exist."""
-    where = await gate.places(desk)
-    return [
-        room
-        for room in where.declared.rooms.values()
-        if room.key in where.ids and not room.space and not room.archived
-    ]
-
-
-async def meant(desk: Desk, text: str, language: str) -> DeclaredRoom:
-    """The room that a word or name means; raises Misunderstood, which suggests others."""
-    known = await rooms(desk)
-    if not known:
-        raise Misunderstood("There is no specialty room here yet: please tell the moderators.")
-    found = words.meant(known, text)
-    if len(found) == 1:
-        return found[0]
-    near = found or words.similar(known, text)
-    raise Misunderstood(
-        "I know no room “{word}”.",
-        word=text[:40],
-        suggestions=[room.title(language) for room in near[:3]],
-    )
-
-
 async def split(desk: Desk, line: str) -> tuple[DeclaredRoom | None, str]:
     """The room named where a line begins, and the text behind it; None where that is not clear."""
-    known = await rooms(desk)
+    known = await naming.existing(desk)
     parts, rest = [], line
     for _ in range(_MOST_WORDS):
         word, rest = take_word(rest)

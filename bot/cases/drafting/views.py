@@ -77,7 +77,6 @@ FILE_REFUSALS: Mapping[str, str] = {
     "compression": "its pictures are compressed in a way that I do not know",
     "language": "its text is in a language that I do not know",
     "too_much_text": "it holds too much text",
-    "unreadable_text": "its text cannot be read",
     "failed": "it could not be cleaned",
 }
 

@@ -11,7 +11,7 @@ from bot.chat.i18n import message_id
 from bot.chat.rich import verbatim
 from bot.chat.types import Text
 from bot.directory.policy import may_talk
-from bot.rooms.admission import gate, words
+from bot.rooms.admission import naming
 from bot.rooms.asking import service
 from bot.rooms.model import DeclaredRoom
 
@@ -25,22 +25,11 @@ class RoomArg:
 
     async def parse(self, ctx: Context, text: str) -> DeclaredRoom:
         """The room meant; suggests others when it is not one."""
-        rooms = await _rooms(ctx)
-        if not rooms:
-            raise Misunderstood("There is no specialty room here yet: please tell the moderators.")
-        found = words.meant(rooms, text)
-        if len(found) == 1:
-            return found[0]
-        near = found or words.similar(rooms, text)
-        raise Misunderstood(
-            "I know no room “{word}”.",
-            word=text[:40],
-            suggestions=[room.title(ctx.t.language) for room in near[:3]],
-        )
+        return await naming.meant(ctx, text, ctx.t.language)
 
     async def offers(self, ctx: Context) -> Sequence[Offer]:
         """All of them."""
-        return [Offer(room.key, verbatim(room.title(ctx.t.language))) for room in await _rooms(ctx)]
+        return [Offer(room.key, verbatim(room.title(ctx.t.language))) for room in await naming.existing(ctx)]
 
 
 class QuestionId:
@@ -52,15 +41,6 @@ class QuestionId:
         if match is None:
             raise Misunderstood("I know no question “{word}”.", word=text[:20])
         return f"Q-{match[1].translate(_MISREAD)}"
-
-
-async def _rooms(ctx: Context) -> list[DeclaredRoom]:
-    where = await gate.places(ctx)
-    return [
-        room
-        for room in where.declared.rooms.values()
-        if room.key in where.ids and not room.space and not room.archived
-    ]
 
 
 async def may_ask(ctx: Context) -> bool:
