@@ -27,6 +27,7 @@ from bot.consults.between.capability import BETWEEN
 from bot.consults.export.capability import EXPORT
 from bot.consults.paging.capability import PAGING
 from bot.consults.stats.capability import STATS
+from bot.deid import versions
 from bot.directory.capability import DIRECTORY
 from bot.directory.hospital.capability import HOSPITALS
 from bot.directory.hospital.service import TOPICS as HOSPITAL_TOPICS
@@ -110,7 +111,7 @@ def make_house(settings: Settings, known: Sequence[Capability], roster: RosterFi
             NetworkFile: NetworkFile(settings.path(settings.network), settings.language),
             PolicyBooks: PolicyBooks(),
             Erasers: Erasers([one.erase for one in known if one.erase is not None]),
-            Deidentifier: Deidentifier(shipped),
+            Deidentifier: Deidentifier(shipped, versions=versions.shipped),
             Fetcher: Fetcher(MediaFetcher(settings).fetch),
         },
     )

@@ -34,6 +34,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: place.get(item.path.relative_to(here).parts[0], len(place)))
 
 
+_LAST_S = 0.5  # for a homeserver to end, seconds: nobody needs its data afterwards
+
+
 @contextmanager
 def _running(directory: Path, *names: str) -> "Iterator[HomeserverGroup]":
     from bot.dev.synapse import HomeserverGroup
@@ -45,12 +48,12 @@ def _running(directory: Path, *names: str) -> "Iterator[HomeserverGroup]":
 @contextmanager
 def _started(group: "HomeserverGroup") -> "Iterator[HomeserverGroup]":
     # Synapse outlives its starter by design: also when the run is broken off it must not stay.
-    atexit.register(group.stop, timeout=2.0)
+    atexit.register(group.stop, timeout=_LAST_S)
     try:
         group.start()
         yield group
     finally:
-        group.stop()
+        group.stop(timeout=_LAST_S)
         atexit.unregister(group.stop)
 
 
@@ -68,13 +71,6 @@ def homeserver(homeserver_group: "HomeserverGroup") -> "Homeserver":
 
 
 @pytest.fixture(scope="session")
-def federation(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[HomeserverGroup]":
-    """Two Synapses that federate, named "north" and "south"."""
-    with _running(tmp_path_factory.mktemp("federation"), "north", "south") as group:
-        yield group
-
-
-@pytest.fixture(scope="session")
 def gated_federation(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[GatedFederation]":
     """Three Synapses that federate, named "north", "south" and "east", through gates that can be cut."""
     from tests.support.gates import make_gated
@@ -89,7 +85,7 @@ def gated_federation(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Gate
 
 
 @pytest.fixture(scope="session")
-def network_federation(gated_federation: "GatedFederation") -> "HomeserverGroup":
+def federation(gated_federation: "GatedFederation") -> "HomeserverGroup":
     """Three Synapses that federate, named "north", "south" and "east"."""
     return gated_federation.group
 

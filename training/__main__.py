@@ -1,10 +1,10 @@
 """Make the tagger that is shipped.
 
-    make model ARGS="--data FOLDER"     # a quarter of an hour on two free cores; writes bot/deid/model_files
+    make model ARGS="--data FOLDER"     # an hour on two free cores; writes bot/deid/model_files
 
 FOLDER holds the public sets as JSON lines (bot/deid/model_files/card.md says where they come from); without
-it only our own posts and templates are used. For figures, `--hold-out dev_us_wards …` leaves writers out, and
-`--half` every other text of the public sets, which `training.evaluate --half` then scores.
+it only our own posts and templates are used. Writers are left out for the choice of thresholds (`--hold-out`),
+and with `--half` every other text of the public sets, which `training.evaluate --half` then scores.
 """
 
 from __future__ import annotations
@@ -99,11 +99,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--data", type=Path, default=None, help="folder of the public sets")
     parser.add_argument(
-        "--hold-out", nargs="*", default=[], help="files (without suffix) that are not trained on"
+        "--hold-out", nargs="*", default=data.UNSEEN, help="files (without suffix) that are not trained on"
     )
     parser.add_argument("--half", action="store_true", help="only every other text of the public sets")
     parser.add_argument("--times", type=int, default=13, help="variants of each post")
-    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=60.0, help="no longer than this")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=7)
@@ -114,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(options.threads)
     vocabulary = Vocabulary.load(pretrained() / "vocab.txt")
     all_texts = texts(options.data, options.hold_out, options.times, options.seed, options.half)
-    ready = list(windows(all_texts, vocabulary))
+    ready = list(windows(all_texts, vocabulary, options.seed))
     pieces = sum(len(one.ids) for one in ready)
     print(f"{len(all_texts)} texts, {len(ready)} windows, {pieces} pieces", flush=True)
     network = fit.fit(ready, options.seed, options.epochs, options.minutes, options.start, options.rate)

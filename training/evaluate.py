@@ -4,7 +4,7 @@
 
 Scores do not ask for the right kind of span, only for the right characters:
 - full: share of marked spans of which every identifying token is removed. Tokens are runs of letters and
-  digits; words such as "of" or "der" identify nobody and do not count.
+  digits; words such as "of" or "der", titles and labels identify nobody and do not count.
 - precision: share of the removed tokens that are marked.
 - clean: share of the texts with marks in which every span is removed in full.
 - altered: share of the texts without marks in which anything is removed.
@@ -25,8 +25,10 @@ from pathlib import Path
 
 from bot.deid.engine import DeidError, Engine
 from bot.deid.model import Kind
-from bot.deid.tagger import MODEL, Tagger
+from bot.deid.tagger import Tagger
+from bot.deid.versions import MODEL
 from training.data import POSTS, Mark, Text, read
+from training.tags import hints_of
 
 Finder = Callable[[Text], Iterable[Mark]]
 
@@ -34,7 +36,8 @@ _TOKEN = re.compile(r"[^\W_]+")
 _GLUE = frozenset(
     """a an and at by for in of on or the to near off
     am an auf bei beim das dem den der des die im in und vom von vor zu zum zur
-    de del el en la las los y le les du des et à au aux l d""".split()
+    de del el en la las los y le les du des et à au aux l d
+    dr drs mr mrs ms miss prof herr frau patient id""".split()
 )
 
 
@@ -144,10 +147,11 @@ def with_engine(engine: Engine) -> Finder:
 
 
 def with_tagger(tagger: Tagger, least: float) -> Finder:
-    """What the learned layer alone would remove, from this belief on."""
+    """What the learned layer would remove, from this belief on."""
 
     def find(text: Text) -> list[Mark]:
-        return [Mark(one.start, one.end, one.kind) for one in tagger.read(text.text).spans(least)]
+        reading = tagger.read(text.text, hints_of(text))
+        return [Mark(one.start, one.end, one.kind) for one in reading.spans(least)]
 
     return find
 

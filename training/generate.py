@@ -10,10 +10,13 @@ import random
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from bot.deid.lexicon import terms
+from bot.deid.lexicon.words import fold
 from bot.deid.model import Kind
 from training import surrogates
 from training.data import Mark, Text
 
+REMARKED = 0.12  # share of variants with a remark
 _PERSONS = (Kind.NAME, Kind.CLINICIAN)
 _NUMBERS = {
     Kind.ROOM: "room",
@@ -65,6 +68,8 @@ class Generator:
             )
             at = mark.end
         parts.append((self._other_drugs(post.text[at:]), None))
+        if self._rng.random() < REMARKED:
+            parts = self._remarked(parts, post.language)
         return _joined(self._typed(parts), post)
 
     def _filled(self, old: str, kind: Kind, language: str, names: dict[str, str]) -> str:
@@ -131,14 +136,27 @@ class Generator:
             new = surrogates.number(kind, rng)
         return surrogates.respaced(new, rng) if kind != "room" and rng.random() < 0.1 else new
 
+    def _remarked(self, parts: list[tuple[str, Kind | None]], language: str) -> list[tuple[str, Kind | None]]:
+        """With somebody's sign or score besides, which identifies nobody."""
+        at = self._rng.randrange((len(parts) + 1) // 2) * 2  # every other part is no identifier
+        text, remark = parts[at][0], surrogates.remark(language, self._rng)
+        if at == 0 and self._rng.random() < 0.5:
+            text = f"{remark} {text}"
+        elif at == len(parts) - 1:
+            text = f"{text} {remark}"
+        else:
+            text = re.sub(r"(?<=[.!?\n])\s", lambda found: f"{found[0]}{remark} ", text, count=1)
+        return [*parts[:at], (text, None), *parts[at + 1 :]]
+
     def _other_drugs(self, text: str) -> str:
-        """Other drugs in the place of known ones: what a drug is called says nothing."""
+        """Other drugs and eponyms in the place of known ones: what they are called says nothing."""
 
         def other(found: re.Match[str]) -> str:
             word = found[0]
-            if word.lower() not in self._known or self._rng.random() < 0.4:
+            drug = word.lower() in self._known
+            if not (drug or terms.is_only_eponym(fold(word))) or self._rng.random() < 0.4:
                 return word
-            new = self._rng.choice(surrogates.single("drugs"))
+            new = self._rng.choice(surrogates.single("drugs") if drug else surrogates.eponyms()).lower()
             return new.upper() if word.isupper() else new.capitalize() if word[0].isupper() else new
 
         return _WORD.sub(other, text)

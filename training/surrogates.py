@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib
 import random
 import re
 from functools import cache
 from pathlib import Path
+
+from bot.deid.lexicon.words import FILE as LEXICON
 
 WORDS = Path(__file__).parent / "words"
 _LOCALES = (
@@ -105,6 +108,33 @@ def _cities(language: str) -> tuple[str, ...]:
     return (*words("towns"), *cities)
 
 
+@cache
+def known(letter: str) -> tuple[str, ...]:
+    """Words of the lexicon with this letter (f given name, l surname, t town) that are no ordinary words."""
+    lines = gzip.decompress(LEXICON.read_bytes()).decode().splitlines()
+    found = (line.split("\t") for line in lines)
+    return tuple(
+        word.title() for word, letters in found if letter in letters and not set("wds") & set(letters)
+    )
+
+
+@cache
+def eponyms() -> tuple[str, ...]:
+    """Eponyms that are hardly anybody's name."""
+    lines = LEXICON.with_name("eponyms.txt").read_text("utf-8").splitlines()
+    listed = (word for line in lines if not line.startswith("#") for word in line.split())
+    return tuple(word for word in listed if not word.endswith("+"))
+
+
+def remark(language: str, rng: random.Random) -> str:
+    """A remark with an eponym in it, which may be any surname: what stands around it tells."""
+    name, other = (
+        rng.choice(eponyms()).title() if rng.random() < 0.3 else last_name("en", rng) for _ in range(2)
+    )
+    said = rng.choice(words("remarks_de" if language == "de" else "remarks")).format(n=name, m=other)
+    return said.lower() if rng.random() < 0.35 else said
+
+
 def _locale(language: str, rng: random.Random) -> str:
     return rng.choice(_HOME[language] if rng.random() < 0.45 else _LOCALES)
 
@@ -114,8 +144,10 @@ def first_name(language: str, rng: random.Random) -> str:
     draw = rng.random()
     if draw < 0.12:
         return rng.choice(single("names"))
-    if draw < 0.2:
+    if draw < 0.22:
         return rng.choice(single("wordnames"))
+    if draw < 0.36:
+        return rng.choice(known("f"))
     return rng.choice(_people(_locale(language, rng))[0])
 
 
@@ -124,8 +156,10 @@ def last_name(language: str, rng: random.Random) -> str:
     draw = rng.random()
     if draw < 0.2:
         return rng.choice(single("names"))
-    if draw < 0.32:
+    if draw < 0.34:
         return rng.choice(single("wordnames"))
+    if draw < 0.55:
+        return rng.choice(known("l"))
     return rng.choice(_people(_locale(language, rng))[1])
 
 
@@ -191,6 +225,8 @@ def typo(written: str, rng: random.Random) -> str:
 
 def town(language: str, rng: random.Random) -> str:
     """A town, district or county."""
+    if rng.random() < 0.2:
+        return cased(rng.choice(known("t")), rng)
     return cased(rng.choice(_cities(language)), rng)
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from bot.cases import waiting
 from bot.cases.drafting import hearing, posting, service, working
 from bot.cases.drafting.commands import COMMANDS
 from bot.chat.capability import Capability
@@ -9,7 +10,7 @@ from bot.chat.capability import Capability
 CASES = Capability(
     "cases",
     commands=COMMANDS,
-    timers={service.EXPIRE_TIMER: service.draft_due},
+    timers={service.EXPIRE_TIMER: waiting.due},
     topics={posting.POSTED: posting.posted},
     events=(hearing.heard,),
     workers=(working.run,) * 3,  # a file takes a while: others do not wait for it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.cases.model import Event, State
@@ -17,6 +18,7 @@ class Who(StrEnum):
     HOUSE = "house"  # a worker, a timer, the room
 
 
+REVIEWED = timedelta(days=7)
 _S, _E = State, Event
 _UNSENT = (_S.DRAFTING, _S.WORKING, _S.PREVIEW, _S.QUEUED, _S.REFUSED, _S.FAILED)
 
@@ -73,6 +75,11 @@ PUBLIC = frozenset({_S.POSTED, _S.CLOSED})  # what readers see
 def after(state: State, event: Event, who: Who) -> State | None:
     """The state that an event leads to; None if it cannot happen, or not by them."""
     return TRANSITIONS.get((state, event)) if who in MAY[event] else None
+
+
+def keep_waiting(state: State, attested_at: datetime | None, now: datetime) -> bool:
+    """Whether a draft waits for a moderator, and may go on to: they are given REVIEWED to look at it."""
+    return state is State.QUEUED and attested_at is not None and now < attested_at + REVIEWED
 
 
 def keeps_original(state: State) -> bool:

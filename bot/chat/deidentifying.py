@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from bot.deid.engine import Engine
-    from bot.deid.model import Result, Span
+    from bot.deid.model import Result
 
 _T = TypeVar("_T")
 
@@ -93,9 +93,16 @@ class Threads:
 class Deidentifier:
     """The one engine of the process, loaded when it is first needed or by `warm`."""
 
-    def __init__(self, load: Callable[[], Engine], seconds: float = TEXT_SECONDS) -> None:
-        """`seconds`: after so long a text is given up."""
+    def __init__(
+        self,
+        load: Callable[[], Engine],
+        seconds: float = TEXT_SECONDS,
+        versions: Callable[[], Mapping[str, str]] | None = None,
+    ) -> None:
+        """`seconds`: after so long a text is given up. `versions` tells those of an engine not yet loaded."""
         self._load = load
+        self._versions = versions
+        self._told: Mapping[str, str] | None = None
         self._seconds = seconds
         self._engine: Engine | None = None
         self._loading = threading.Lock()
@@ -103,8 +110,12 @@ class Deidentifier:
 
     @property
     def versions(self) -> Mapping[str, str] | None:
-        """What finds now; None until it is loaded."""
-        return None if self._engine is None else dict(self._engine.versions)
+        """What finds, or would find if it were loaded; None if that cannot be told."""
+        if self._engine is not None:
+            return dict(self._engine.versions)
+        if self._told is None and self._versions is not None:
+            self._told = self._versions()
+        return self._told
 
     async def warm(self) -> None:
         """Load the engine."""
@@ -118,12 +129,6 @@ class Deidentifier:
             await self.warm()
         look = partial(self.engine().find, text, language, default=default)
         return await self.threads.run(look, seconds or self._seconds)
-
-    async def proven(self, text: str, *, seconds: float | None = None) -> tuple[Span, ...]:
-        """As `Engine.proven`; raises its errors, TimeoutError and Stuck."""
-        if self._engine is None:
-            await self.warm()
-        return await self.threads.run(partial(self.engine().proven, text), seconds or self._seconds)
 
     def engine(self) -> Engine:
         """The engine itself, for those who work in a thread already; loads it if it is not."""

@@ -50,8 +50,12 @@ async def order(
 ) -> None:
     """Have files made and sent to a room; `user` reads it when that fails. `what` is kept sealed."""
     body = {"room": room, "thread": thread, "user": user, "what": dict(what)}
-    lane = hashlib.sha256(room.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-    await outbox.put(desk.tx, Outgoing(desk.bot, f"file:{lane}", "make", body, channel=channel))
+    await outbox.put(desk.tx, Outgoing(desk.bot, lane_of(room), "make", body, channel=channel))
+
+
+def lane_of(room: str) -> str:
+    """Where the outbox keeps the orders of a room."""
+    return f"file:{hashlib.sha256(room.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
 
 
 def worker(channel: str, make: Maker) -> Worker:

@@ -62,18 +62,23 @@ def corrected(text: str, result: Result, edits: Edits) -> Result:
         for span in result.spans
         if (span.start, span.end) in edits.restored
     ]
-    quasi = tuple(sorted([*result.quasi, *brought], key=lambda hint: hint.start))
+    left = [hint for hint in result.quasi if not any(_within(hint.start, hint.end, span) for span in spans)]
+    quasi = tuple(sorted([*left, *brought], key=lambda hint: hint.start))
     return replace(result, text=applied(text, spans), spans=spans, quasi=quasi)
 
 
 def _with(spans: list[Span], start: int, end: int) -> list[Span]:
     """Spans and one more, which takes up those that it meets."""
-    if any(span.start <= start and end <= span.end for span in spans):
+    if any(_within(start, end, span) for span in spans):
         return spans
     met = [span for span in spans if _meet(span.start, span.end, start, end)]
     start, end = min([start, *(span.start for span in met)]), max([end, *(span.end for span in met)])
     added = Span(start, end, Kind.OTHER, Tier.CERTAIN, REMOVED, 0, "author")
     return sorted([*(span for span in spans if span not in met), added], key=lambda span: span.start)
+
+
+def _within(start: int, end: int, span: Span) -> bool:
+    return span.start <= start and end <= span.end
 
 
 def _meet(start: int, end: int, first: int, last: int) -> bool:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from bot.deid import language as languages
-from bot.deid import merging, quasi, replacing
+from bot.deid import merging, quasi, replacing, versions
+from bot.deid.hinting import hints
 from bot.deid.merging import Found, Scored
 from bot.deid.model import Hit, Kind, Quasi, Result, Source, Span, Tier, Trust
 from bot.deid.normal import Normalised, normalise
@@ -24,7 +25,6 @@ from bot.deid.recognizers import (
 )
 from bot.deid.suggesting import suggested
 
-VERSION = "1"  # rises with every change of what is found: a receipt names it
 LONGEST = 200_000  # characters
 _RECOGNIZERS: tuple[Callable[[Source], Iterable[Hit]], ...] = (
     contacts.find,
@@ -70,8 +70,8 @@ class Tagger(Protocol):
 
     version: str
 
-    def read(self, text: str) -> Reading:
-        """Tag a text of any length."""
+    def read(self, text: str, hints: bytes = b"") -> Reading:
+        """Tag a text of any length; `hints` is what the rules say of each character."""
         ...
 
 
@@ -83,7 +83,7 @@ class Engine:
 
     def __init__(self, tagger: Tagger | None) -> None:
         self._tagger = tagger
-        self.versions = {"engine": VERSION, "model": "none" if tagger is None else tagger.version}
+        self.versions = {"engine": versions.ENGINE, "model": "none" if tagger is None else tagger.version}
 
     @classmethod
     def load(cls) -> Engine:
@@ -133,9 +133,8 @@ class Engine:
         )
 
     def _found(self, source: Source) -> list[Found]:
-        hits = [hit for find in _RECOGNIZERS for hit in find(source)]
-        exempt = names.exempt(source)
-        reading = None if self._tagger is None else self._tagger.read(source.text)
+        hits, exempt, told = ruled(source)
+        reading = None if self._tagger is None else self._tagger.read(source.text, told)
         tagged = () if reading is None else suggested(source, reading.words())
         strongest = None if reading is None else reading.strongest
         found = merging.merge(source.text, hits, tagged, strongest, exempt)
@@ -144,6 +143,23 @@ class Engine:
             return found
         sure = [Hit(one.start, one.end, one.kind, _trust(one.tier), one.rule) for one in found]
         return merging.merge(source.text, [*sure, *again], (), None)
+
+
+def ruled(source: Source) -> tuple[list[Hit], Sequence[tuple[int, int]], bytes]:
+    """What the rules find in a normalised text, what only looks like a name there, and both as hints."""
+    sayings = names.sayings(source)
+    hits = [hit for find in _RECOGNIZERS for hit in find(source) if not _is_said(hit, sayings)]
+    exempt = names.exempt(source)
+    return hits, exempt, hints(len(source.text), hits, exempt)
+
+
+def _is_said(hit: Hit, sayings: Sequence[tuple[int, int]]) -> bool:
+    """Whether a name or place is but a part of a term of several words ("St. John's wort")."""
+    return (
+        hit.trust is not Trust.PROVEN
+        and hit.kind in merging.WORDED
+        and any(start <= hit.start and hit.end <= end for start, end in sayings)
+    )
 
 
 def applied(text: str, spans: Iterable[Span]) -> str:

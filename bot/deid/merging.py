@@ -6,17 +6,20 @@ the tagger is sure of the opposite, and what only the tagger saw is certain or u
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.deid.model import Hit, Kind, Tier, Trust
 
-VETO = 0.02  # a soft name or place of which the tagger believes less than this falls
+VETO = 0.05  # what is soft and of what the tagger believes less than this falls
 BELIEVED = 0.9  # what the tagger alone suggests is certain from here on
 _ORDER = {Trust.PROVEN: 0, Trust.SURE: 1, Trust.SOFT: 3}
 _TAGGED = 2
+_ARTICLE = re.compile(r"(?:the|at|der|die|das|dem|den|vom|beim)\s+(?=\w)", re.IGNORECASE)
 _PERSONS = (Kind.NAME, Kind.CLINICIAN)
-_TAGGED_WELL = (*_PERSONS, Kind.HOSPITAL, Kind.PLACE, Kind.ORG)  # what a veto is for
+_PLACES = (Kind.HOSPITAL, Kind.PLACE, Kind.ORG)
+WORDED = (*_PERSONS, *_PLACES)  # what is known by its words, not by its form
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ def _of_hit(
     if hit.trust is Trust.SOFT:
         if _within(hit.start, hit.end, exempt):
             return None
-        if strongest is not None and hit.kind in _TAGGED_WELL and strongest(hit.start, hit.end) < VETO:
+        if strongest is not None and strongest(hit.start, hit.end) < VETO:
             return None
     tier = Tier.UNCERTAIN if hit.trust is Trust.SOFT else Tier.CERTAIN
     return _Piece(hit.start, hit.end, hit.kind, tier, hit.rule, _ORDER[hit.trust])
@@ -96,10 +99,12 @@ def _within(start: int, end: int, places: Sequence[tuple[int, int]]) -> bool:
 
 
 def _trimmed(text: str, piece: _Piece) -> _Piece:
-    """Without space at its borders, and with whole words: half a name is a name."""
+    """Without space or an article at its borders, and with whole words: half a name is a name."""
     start, end = piece.start, piece.end
     while start < end and text[start].isspace():
         start += 1
+    if piece.kind in _PLACES and (article := _ARTICLE.match(text, start, end)) is not None:
+        start = article.end()
     while end > start and text[end - 1].isspace():
         end -= 1
     if piece.rule == "tagger":

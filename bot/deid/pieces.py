@@ -2,7 +2,8 @@
 
 The pieces are those of BERT's uncased WordPiece (Devlin et al. 2019, arXiv:1810.04805; greedy, longest
 first). It throws away what tells a name from a noun and a number from a dose, so each piece also carries
-features of the word and of the run without spaces that it stands in.
+features of the word and of the run without spaces that it stands in, what the word lists know of the word,
+and what the rules say of it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-FEATURES = (14, 8, 13, 16, 5)  # how many values each feature has: see _features
+from bot.deid.hinting import VALUES
+from bot.deid.lexicon import terms
+from bot.deid.lexicon.words import flags, fold
+
+FEATURES = (14, 8, 13, 16, 5, 64, 6, VALUES)  # how many values each has: see _features, _knowledge and hints
 _WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
 _CHUNK = re.compile(r"\S+")
 _LONGEST = 48  # characters of a word that are looked at in one go; longer ones are cut
@@ -49,8 +54,8 @@ class Vocabulary:
         lines = path.read_text("utf-8").split("\n")
         return cls({entry: number for number, entry in enumerate(lines) if entry})
 
-    def cut(self, text: str) -> Pieces:
-        """Cut a text into pieces; linear in its length."""
+    def cut(self, text: str, hints: bytes = b"") -> Pieces:
+        """Cut a text into pieces; linear in its length. `hints` has a value for each character, or none."""
         cut = Pieces([], [], [], [])
         chunks = _CHUNK.finditer(text)
         chunk = next(chunks, None)
@@ -68,7 +73,9 @@ class Vocabulary:
             cut.first.append(len(cut.ids))
             pieces = self._split(found[0])
             cut.ids.extend(pieces)
-            cut.features.extend([features, *[(*features[:4], 0)] * (len(pieces) - 1)])
+            known = (*_knowledge(found[0]), hints[start] if hints else 0)
+            cut.features.append((*features, *known))
+            cut.features.extend([(*features[:4], 0, *known)] * (len(pieces) - 1))
         cut.first.append(len(cut.ids))
         return cut
 
@@ -101,6 +108,21 @@ def _plain(word: str) -> str:
         return word.lower()
     spread = unicodedata.normalize("NFD", word.lower())
     return "".join(character for character in spread if unicodedata.category(character) != "Mn")
+
+
+@lru_cache(maxsize=1 << 15)
+def _knowledge(word: str) -> tuple[int, int]:
+    """What the word list knows of a word, and whether it is a term of medicine."""
+    if len(word) < 2 or word.isdigit():
+        return 0, 0
+    key = fold(word)
+    letters = flags(key)
+    known = sum(1 << number for number, letter in enumerate("wdsflt") if letter in letters)
+    if terms.is_eponym(key):
+        return known, 1 if terms.is_only_eponym(key) else 2
+    if terms.is_drug(key):
+        return known, 3
+    return known, 4 if terms.is_other(key) else 5 if terms.is_clinical(key) else 0
 
 
 def _about(chunk: str) -> tuple[int, int]:

@@ -6,7 +6,7 @@ bot/deid/model_files/card.md says what it was made of and how good it is.
 
 from __future__ import annotations
 
-import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,11 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from bot.deid import versions
 from bot.deid.merging import Scored
 from bot.deid.model import Kind
-from bot.deid.pieces import Pieces, Vocabulary
+from bot.deid.pieces import FEATURES, Pieces, Vocabulary
 
-MODEL = Path(__file__).parent / "model_files"
 WINDOW, OVERLAP = 222, 40  # pieces in one window as in training, and how many of them the next one sees again
 LONG = 4 * WINDOW  # a text of more pieces is skimmed, in smaller windows:
 SKIMMED, SKIMMED_OVERLAP = 126, 24
@@ -28,7 +28,6 @@ BATCH = 4  # windows at once
 GROW = 0.5  # a word beside a span belongs to it from this share of the asked belief on
 # In the order of the tags after O.
 _KINDS = (Kind.NAME, Kind.PLACE, Kind.DATE, Kind.OTHER, Kind.EMAIL, Kind.AGE)
-_NOTHING = (0, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +54,20 @@ class Tagger:
         self.version = version
 
     @classmethod
-    def load(cls, folder: Path = MODEL) -> Tagger:
+    def load(cls, folder: Path = versions.MODEL) -> Tagger:
         """Load the model; its version is the beginning of its SHA-256. OSError if a file is not there."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        parts = [(folder / name).read_bytes() for name in ("below.onnx", "above.onnx")]
+        parts = [(folder / name).read_bytes() for name in versions.PARTS]
         below, above = (
             onnxruntime.InferenceSession(part, options, providers=["CPUExecutionProvider"]) for part in parts
         )
         vocabulary = Vocabulary.load(folder / "vocabulary.txt")
-        return cls(below, above, vocabulary, hashlib.sha256(b"".join(parts)).hexdigest()[:12])
+        return cls(below, above, vocabulary, versions.model(parts))
 
-    def read(self, text: str) -> Reading:
-        """Tag a text of any length; the time grows with the length, not faster."""
-        cut = self._vocabulary.cut(text)
+    def read(self, text: str, hints: bytes = b"") -> Reading:
+        """Tag a text of any length; the time grows with the length, not faster. `hints` as of `hinting`."""
+        cut = self._vocabulary.cut(text, hints)
         if not cut.words:
             return Reading(text, [])
         chances = self._chances(cut)
@@ -98,7 +97,7 @@ class Tagger:
     def _run(self, cut: Pieces, parts: Sequence[tuple[int, int]], skim: bool) -> NDArray[np.float32]:
         length = 2 + max(end - start for start, end in parts)
         ids = np.full((len(parts), length), self._vocabulary.padding, dtype=np.int64)
-        features = np.zeros((len(parts), length, len(_NOTHING)), dtype=np.int64)
+        features = np.zeros((len(parts), length, len(FEATURES)), dtype=np.int64)
         mask = np.zeros((len(parts), length), dtype=np.int64)
         for row, (start, end) in enumerate(parts):
             size = end - start + 2
@@ -123,14 +122,12 @@ def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _windows(total: int, size: int, overlap: int) -> Iterator[tuple[int, int]]:
-    """Overlapping windows over so many pieces."""
-    start = 0
-    while True:
-        end = min(start + size, total)
-        yield start, end
-        if end == total:
-            return
-        start = end - overlap
+    """Overlapping windows over so many pieces: as few as can be, of one length, so that none is padded."""
+    number = max(1, math.ceil((total - overlap) / (size - overlap)))
+    even = math.ceil((total + (number - 1) * overlap) / number)
+    for at in range(number):
+        start = min(at * (even - overlap), total - even)
+        yield start, start + even
 
 
 class Reading:

@@ -84,12 +84,19 @@ class Person:
             )
         return self._chat
 
-    async def types(self, text: str, room_id: str | None = None, where: str = "chat with the bot") -> str:
+    async def types(
+        self,
+        text: str,
+        room_id: str | None = None,
+        where: str = "chat with the bot",
+        *,
+        thread: str | None = None,
+    ) -> str:
         """Write a message, in the direct chat unless a room is given; returns its event id."""
         room_id = room_id or await self.chat()
         line(self._label, where, text)
         self._mark = self.client.bookmark()
-        return await self.client.send(room_id, text, timeout=WAIT_SECONDS)
+        return await self.client.send(room_id, text, thread=thread, timeout=WAIT_SECONDS)
 
     async def taps(self, event: Event, emoji: str, where: str = "chat with the bot") -> None:
         """Put a reaction under a message: the bot's buttons."""

@@ -9,6 +9,7 @@ from datetime import datetime
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford base 32: no I, L, O, U to misread
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _RANDOM_BITS = 80
+_DAY_MS = 24 * 60 * 60 * 1000
 
 _lock = threading.Lock()
 _last = 0
@@ -35,6 +36,13 @@ def new_id(now: datetime) -> str:
             candidate = _last + 1 + secrets.randbits(32)
         _last = candidate
     return _encode(candidate, 26)
+
+
+def id_of_day(day: datetime) -> str:
+    """Return an id in the form of `new_id` that tells the day alone: the time within it is made up."""
+    start = day.replace(hour=0, minute=0, second=0, microsecond=0)
+    moment = int(start.timestamp() * 1000) + secrets.randbelow(_DAY_MS)
+    return _encode((moment << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS), 26)
 
 
 def short_id(prefix: str, length: int = 4) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,7 +29,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.kernel.db import Sealed, Tx, UtcTime, metadata
 from bot.kernel.errors import CurbsideError
-from bot.kernel.ids import new_id
+from bot.kernel.ids import id_of_day, new_id
 
 inbox_entries = Table(
     "inbox",
@@ -68,6 +68,7 @@ Index(
 )
 
 KEEP_HANDLED = timedelta(days=60)
+KEEP_DEAD = timedelta(days=14)  # so long an entry that was set aside keeps its content, sealed
 
 # The statements of every event are built once: building them anew cost more than running them.
 _earlier = inbox_entries.alias("earlier")
@@ -212,7 +213,7 @@ async def put_off(tx: Tx, entry_id: str, when: datetime) -> None:
 
 
 async def mark_dead(tx: Tx, entry_id: str) -> bool:
-    """Set an entry aside after its last attempt; it stays, sealed, for the operator.
+    """Set an entry aside after its last attempt; its content stays for KEEP_DEAD, sealed, for the operator.
 
     False if another worker has handled it, or set it aside, meanwhile.
     """
@@ -243,8 +244,40 @@ async def counts(tx: Tx) -> dict[str, int]:
     return {row[0]: row[1] for row in await tx.conn.execute(query)}
 
 
+async def blur(tx: Tx, lanes: Collection[str], moments: Collection[datetime]) -> None:
+    """Of entries of these lanes that were handled at these moments keep the day alone, in their ids too."""
+    query = select(inbox_entries.c.id, inbox_entries.c.received_at, inbox_entries.c.done_at).where(
+        inbox_entries.c.state == "done",
+        inbox_entries.c.lane.in_(list(lanes)),
+        inbox_entries.c.done_at.in_(list(moments)),
+    )
+    for row in (await tx.conn.execute(query)).all():
+        await tx.conn.execute(
+            update(inbox_entries)
+            .where(inbox_entries.c.id == row.id)
+            .values(
+                id=id_of_day(row.done_at),
+                received_at=_day(row.received_at),
+                due_at=_day(row.received_at),
+                done_at=_day(row.done_at),
+            )
+        )
+
+
+async def empty_dead(tx: Tx, lanes: Collection[str]) -> None:
+    """Erase the content of entries of these lanes that were set aside."""
+    dead = update(inbox_entries).where(inbox_entries.c.state == "dead", inbox_entries.c.lane.in_(list(lanes)))
+    await tx.conn.execute(dead.values(payload=None))
+
+
+def _day(moment: datetime) -> datetime:
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 async def purge(tx: Tx) -> int:
-    """Forget entries handled long ago; returns how many."""
+    """Forget entries handled long ago, and the content of those set aside; returns how many of the first."""
+    old = (inbox_entries.c.state == "dead") & (inbox_entries.c.done_at < tx.now - KEEP_DEAD)
+    await tx.conn.execute(update(inbox_entries).where(old).values(payload=None))
     done = await tx.conn.execute(
         delete(inbox_entries).where(
             inbox_entries.c.state == "done", inbox_entries.c.done_at < tx.now - KEEP_HANDLED

@@ -383,6 +383,22 @@ async def forget_named(tx: Tx, rooms: Collection[str], names: Collection[str]) -
             await tx.conn.execute(delete(outbox_rows).where(this))
 
 
+async def forget_at(tx: Tx, rooms: Collection[str], moments: Collection[datetime]) -> None:
+    """Erase the rows of these rooms that were queued at these moments, but for those that still wait."""
+    here = outbox_rows.c.room.in_(list(rooms)) | outbox_rows.c.room_id.in_(list(rooms))
+    then = outbox_rows.c.created_at.in_(list(moments))
+    await tx.conn.execute(delete(outbox_rows).where(here, then, outbox_rows.c.state != "pending"))
+
+
+async def forget_orders(tx: Tx, channels: Collection[str], moments: Collection[datetime]) -> set[str]:
+    """Erase the rows of these channels that were queued or done at these moments; returns their rooms."""
+    then = outbox_rows.c.created_at.in_(list(moments)) | outbox_rows.c.sent_at.in_(list(moments))
+    gone = delete(outbox_rows).where(
+        outbox_rows.c.channel.in_(list(channels)), outbox_rows.c.state != "pending", then
+    )
+    return {str(row.room) for row in await tx.conn.execute(gone.returning(outbox_rows.c.room))}
+
+
 async def oldest_pending(tx: Tx) -> datetime | None:
     """When the oldest undelivered row was queued."""
     query = select(func.min(outbox_rows.c.created_at)).where(_PENDING)

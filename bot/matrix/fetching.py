@@ -14,7 +14,7 @@ from nio.exceptions import EncryptionError
 
 from bot.chat.fetching import Unfetched
 from bot.kernel.db import Database
-from bot.matrix.http import Http, MatrixError, open_session
+from bot.matrix.http import Http, MatrixError, TokenRevoked, open_session
 from bot.matrix.store import SecretBox
 from bot.settings import BadSettings, Settings
 
@@ -24,8 +24,10 @@ _SECONDS = 60.0
 class MediaFetcher:
     """Fetches as one of the bots, with the token that it is logged in with."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, seconds: float = _SECONDS) -> None:
+        """`seconds`: after so long a file is given up."""
         self._settings = settings
+        self._seconds = seconds
 
     async def fetch(self, database: Database, bot: str, content: Mapping[str, Any], most_bytes: int) -> bytes:
         """As `bot.chat.fetching.Fetch`."""
@@ -34,13 +36,14 @@ class MediaFetcher:
             http = Http(self._settings.homeserver, session)
             try:
                 await self._authorise(http, database, bot)
-                sealed = await http.download(file["url"], most_bytes=most_bytes, timeout=_SECONDS)
+                sealed = await http.download(file["url"], most_bytes=most_bytes, timeout=self._seconds)
             except BadSettings:
                 raise Unfetched("away") from None
             except MatrixError as error:
                 if error.errcode == "M_TOO_LARGE":
                     raise Unfetched("size") from None
-                raise Unfetched("away" if error.transient else "gone") from None
+                later = error.transient or isinstance(error, TokenRevoked)  # the file is where it was
+                raise Unfetched("away" if later else "gone") from None
         key, digest, iv = file["key"]["k"], file["hashes"]["sha256"], file["iv"]
         try:
             return await asyncio.to_thread(decrypt_attachment, sealed, key, digest, iv)

@@ -48,7 +48,7 @@ async def _logged(house: Running, text: str, *, times: int = 1, timeout: float =
             await asyncio.sleep(0.1)  # a file tells nobody that it grew
 
 
-@pytest.mark.parametrize("how", ["restart", "kill"])
+@pytest.mark.parametrize("how", [pytest.param("restart", marks=pytest.mark.soak), "kill"])
 async def test_nothing_is_lost_when_the_homeserver_restarts_in_traffic(
     homeserver_group: HomeserverGroup, clinician: MakeClinician, tmp_path: Path, how: str
 ) -> None:

@@ -90,8 +90,11 @@ async def handled_in(declared: Declared, chat: str, since: datetime, until: date
     return [(row.done_at - row.received_at).total_seconds() for row in await rows(declared, query)]
 
 
-async def raid(stage: Stage, number: int, seconds: float) -> Measured:
-    """A raid with a lock in its middle, while somebody else goes on asking the bot."""
+async def raid(stage: Stage, number: int, seconds: float, *, samples: int) -> Measured:
+    """A raid with a lock in its middle, while somebody else goes on asking the bot.
+
+    `samples`: how often the bot and the homeserver are measured while nothing is going on.
+    """
     mira, declared = stage.moderator, Declared(stage)
     ada = await stage.person("ada")
     hall = await declared.room("lobby", mira, join="public")
@@ -99,7 +102,7 @@ async def raid(stage: Stage, number: int, seconds: float) -> Measured:
     async with raiders(stage.homeserver, 1) as probe, raiders(stage.homeserver, number) as many:
         await pings(ada, number=5)
         began_idle = datetime.now(UTC)
-        idle = await asyncio.gather(pings(ada, number=40), echoes(probe, number=40))
+        idle = await asyncio.gather(pings(ada, number=samples), echoes(probe, number=samples))
         began, over = datetime.now(UTC), asyncio.Event()
         watching = asyncio.gather(pings(ada, over), echoes(probe, over))
         coming = asyncio.create_task(many.come(door, hall, seconds))
@@ -156,14 +159,14 @@ async def nothing_is_lost(declared: Declared, hall: str, door: str, outcome: Out
 
 
 async def test_a_small_raid(stage: Stage) -> None:
-    measured = await raid(stage, 30, 10.0)
+    measured = await raid(stage, 30, 10.0, samples=10)
     print(measured)
     assert len(measured.outcome.knocked) == len(measured.outcome.joined) == 30
 
 
 @pytest.mark.soak
 async def test_three_hundred_within_a_minute(stage: Stage) -> None:
-    measured = await raid(stage, 300, 60.0)
+    measured = await raid(stage, 300, 60.0, samples=40)
     print(measured)
     assert len(measured.outcome.knocked) == len(measured.outcome.joined) == 300
     assert measured.locked < LOCKED_WITHIN_S

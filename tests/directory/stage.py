@@ -29,6 +29,7 @@ from bot.kernel.sealing import KeyRing
 from bot.settings import Settings
 from bot.web.health import Health
 from bot.web.server import WebServer
+from tests.support.migrated import put_tables
 from tests.support.oidcprovider import free_port
 
 ANNA, BEN, MOD = "@anna:north.example", "@ben:north.example", "@mo:north.example"
@@ -177,6 +178,7 @@ async def sign_in_stage(
     port = port or free_port()
     settings = settings_for(folder, port, issuer, **oidc)
     url = database_url or f"sqlite+aiosqlite:///{folder / 'curbside.db'}"
+    await put_tables(url)
     database = Database(url, clock or SystemClock(), KeyRing([b"k" * 32]))
     await migrate.upgrade(database)
     house = make_house(settings, capabilities(), RosterFile(folder / "roster.toml"))

@@ -29,6 +29,7 @@ from bot.kernel.db import Database
 from bot.kernel.sealing import KeyRing
 from bot.settings import Settings
 from tests.support.ldapserver import ADMIN, PASSWORD, PEOPLE, LdapServer
+from tests.support.migrated import put_tables
 from tests.support.scimserver import TOKEN, ScimServer, scim_server
 
 SERVER = "north.example"
@@ -92,6 +93,7 @@ async def hall_of(config: Path) -> AsyncIterator[Hall]:
     settings: Settings = load(config)
     clock = ManualClock(SystemClock().now())
     settings.path(settings.data_dir).mkdir(exist_ok=True)
+    await put_tables(settings.database_url)
     database = Database(settings.database_url, clock, KeyRing.load(settings.path(settings.at_rest_keys)))
     await migrate.upgrade(database)
     house = make_house(settings, capabilities(), RosterFile(settings.path(settings.roster)))

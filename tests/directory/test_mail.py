@@ -13,13 +13,14 @@ from sqlalchemy import select
 
 from bot import logs
 from bot.directory.mail import CHANNEL, GIVE_UP, Sender, Unsendable, compose
-from bot.kernel import inbox, migrate, outbox
+from bot.kernel import inbox, outbox
 from bot.kernel.clock import ManualClock, SystemClock
 from bot.kernel.db import Database
 from bot.kernel.outbox import OutboxRow, Outgoing
 from bot.kernel.sealing import KeyRing
 from bot.settings import Settings
 from tests.support.mailserver import DOMAIN, PASSWORD, USER, MailServer
+from tests.support.migrated import put_tables
 
 CODE = "Ihr Code: ABCD-EFGH\n\nGrüße – Curbside"
 
@@ -40,8 +41,8 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 async def database(tmp_path: Path, clock: ManualClock) -> AsyncIterator[Database]:
+    await put_tables(tmp_path / "c.db")
     opened = Database(f"sqlite+aiosqlite:///{tmp_path / 'c.db'}", clock, KeyRing([b"k" * 32]))
-    await migrate.upgrade(opened)
     yield opened
     await opened.close()
 

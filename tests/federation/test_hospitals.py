@@ -131,13 +131,13 @@ async def moment_of(what: Coroutine[object, object, object]) -> datetime:
 
 
 @pytest.fixture
-async def network(network_federation: HomeserverGroup, tmp_path: Path) -> AsyncIterator[Network]:
-    servers = [network_federation["east"].server_name, CLINIC]
-    south = Stage(Running(network_federation["south"], tmp_path / "south"))
+async def network(federation: HomeserverGroup, tmp_path: Path) -> AsyncIterator[Network]:
+    servers = [federation["east"].server_name, CLINIC]
+    south = Stage(Running(federation["south"], tmp_path / "south"))
     await south.running.prepare(prefix=f"{uuid4().hex[:6]}-")
     status, said = await south.command("db", "upgrade")
     assert status == 0, said
-    async with open_stage(network_federation["north"], tmp_path / "north", servers=servers) as north:
+    async with open_stage(federation["north"], tmp_path / "north", servers=servers) as north:
         (north.running.folder / "network.toml").write_text(NETWORK, "utf-8")
         await _moderates(north.moderator)
         users = {north.moderator.user_id: 100, north.bot: 100}
@@ -153,7 +153,7 @@ async def network(network_federation: HomeserverGroup, tmp_path: Path) -> AsyncI
         async with database.begin() as tx:  # what `curbside rooms apply` leaves behind
             await rooms_store.place(tx, "cardiology", room)
             await matrix.name_room(tx, "curbside", "room:network/cardiology", room)
-        yield Network(north, south, network_federation, room, database)
+        yield Network(north, south, federation, room, database)
         await database.close()
 
 

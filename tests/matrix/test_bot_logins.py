@@ -39,7 +39,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Homeserver]:
         group.start()
         yield group["own"]
     finally:
-        group.stop()
+        group.stop(timeout=0.5)  # nobody needs it afterwards
 
 
 @pytest.fixture(scope="module")

@@ -116,7 +116,7 @@ async def empty(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Homes
     try:
         yield group["rooms"]
     finally:
-        await asyncio.to_thread(group.stop)
+        await asyncio.to_thread(group.stop, timeout=0.5)  # nobody needs it afterwards
 
 
 @pytest.fixture(scope="module")

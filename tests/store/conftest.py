@@ -11,6 +11,7 @@ from bot.kernel import migrate
 from bot.kernel.clock import ManualClock
 from bot.kernel.db import Database
 from bot.kernel.sealing import KeyRing
+from tests.support.migrated import put_tables
 
 KEYS = KeyRing([b"k" * 32])
 START = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
@@ -35,11 +36,15 @@ def database_server(backend: str, request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.fixture
-async def database_url(database_server: Any, tmp_path: Path) -> str:
-    """The URL of the test's own empty database."""
-    if database_server is None:
-        return f"sqlite+aiosqlite:///{tmp_path / 'curbside.db'}"
-    return str(await database_server.create_database())
+async def database_url(database_server: Any, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """The URL of the test's own database: empty, but with every table where the test takes it so (`db`)."""
+    tables = "db" in request.fixturenames
+    if database_server is not None:
+        return str(await database_server.create_database(tables=tables))
+    path = tmp_path / "curbside.db"
+    if tables:
+        await put_tables(path)
+    return f"sqlite+aiosqlite:///{path}"
 
 
 @pytest.fixture

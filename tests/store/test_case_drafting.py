@@ -35,9 +35,9 @@ async def test_from_one_line_to_the_post(stage: CaseStage) -> None:
     assert "Not posted yet. Preview of K-" in shown and "for Neurology" in shown
     assert "Mr [NAME]¹ from [PLACE]² fell again, [NAME]³? found him" in shown
     assert "3 parts are taken out, of 1 I am not sure (?)." in shown
-    assert "!restore 1" in shown and "You attest by it" in shown
+    assert "!restore 3" in shown and "You attest by it" in shown
     html = stage.chat(DM_EVE)[-1][1]["formatted_body"]
-    assert 'data-mx-bg-color="#b3261e" data-mx-color="#ffffff">[NAME]</span><sup>1</sup>' in html
+    assert 'data-mx-bg-color="#b3261e" data-mx-color="#ffffff"><strong>[NAME]</strong></font><sup>1<' in html
     assert stage.texts(BRAIN) == []
     await stage.presses("✅")
     posted = stage.last(BRAIN)
@@ -127,6 +127,8 @@ async def test_what_may_still_identify_is_shown(stage: CaseStage) -> None:
     await stage.writes("!case neurology Miller, the only trapeze artist of the county, fell.")
     assert "“only trapeze artist”: a rare occupation" in stage.last(DM_EVE)
     assert "May still identify somebody" in stage.last(DM_EVE)
+    await stage.writes("!remove only trapeze artist")
+    assert "[REMOVED]" in stage.last(DM_EVE) and "May still identify" not in stage.last(DM_EVE)
 
 
 async def test_tags_that_name_somebody_are_left_out(stage: CaseStage) -> None:
@@ -246,7 +248,7 @@ async def test_not_too_many_a_day(db: Database, clock: ManualClock, tmp_path: Pa
 async def test_in_german(stage: CaseStage) -> None:
     await stage.writes("!language deutsch")
     await stage.writes(f"!fall Neurologie {CASE}")
-    assert "Noch nicht eingestellt" in stage.last(DM_EVE) and "!zurückholen 1" in stage.last(DM_EVE)
+    assert "Noch nicht eingestellt" in stage.last(DM_EVE) and "!zurückholen 3" in stage.last(DM_EVE)
     await stage.writes("!zurückholen 3")
     assert "Rose found him" in stage.last(DM_EVE)
 

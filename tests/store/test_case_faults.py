@@ -34,9 +34,12 @@ class Crash(BaseException):
 
 
 @pytest.fixture
-def backend() -> str:
-    """One database will do: what happens in a transaction is the same on both."""
-    return "sqlite"
+def backend(request: pytest.FixtureRequest) -> str:
+    """One database will do, but for what it goes through itself: `on_both`."""
+    return str(getattr(request, "param", "sqlite"))
+
+
+on_both = pytest.mark.parametrize("backend", ["sqlite", "postgresql"], indirect=True)
 
 
 @pytest.fixture
@@ -172,6 +175,7 @@ async def test_a_second_device_confirms_no_older_preview(stage: CaseStage) -> No
     assert len(stage.texts(BRAIN)) == 1
 
 
+@on_both
 async def test_a_preview_that_was_altered_in_the_database_is_not_posted(stage: CaseStage) -> None:
     await stage.writes(f"!case neurology {CASE}")
     one = await stage.case()
@@ -188,6 +192,7 @@ async def test_a_preview_that_was_altered_in_the_database_is_not_posted(stage: C
 # The database, and crashes -------------------------------------------------------------------------------
 
 
+@on_both
 async def test_a_database_that_is_lost_while_the_engine_works(
     stage: CaseStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,6 +219,7 @@ async def test_a_database_that_is_lost_while_the_engine_works(
     await leaves_nothing(stage)
 
 
+@on_both
 @pytest.mark.parametrize("place", ["case.before_find", "case.before_show", "case.after_show"])
 async def test_a_crash_while_a_preview_is_made(
     stage: CaseStage, open_database: Callable[..., Database], monkeypatch: pytest.MonkeyPatch, place: str
@@ -235,6 +241,7 @@ async def test_a_crash_while_a_preview_is_made(
     await leaves_nothing(stage)
 
 
+@on_both
 @pytest.mark.parametrize("place", ["inbox.before_handler", "inbox.before_commit", "inbox.after_commit"])
 async def test_a_crash_between_the_confirmation_and_the_post(
     stage: CaseStage, open_database: Callable[..., Database], monkeypatch: pytest.MonkeyPatch, place: str
@@ -283,6 +290,7 @@ async def test_a_post_that_the_homeserver_refuses_is_kept_for_another_try(stage:
     await leaves_nothing(stage)
 
 
+@on_both
 async def test_a_post_that_waits_longer_than_a_draft_is_kept(
     stage: CaseStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -203,19 +203,17 @@ async def test_profiles_are_sealed(stage: Stage) -> None:
 
 
 async def test_a_search_among_ten_thousand_is_quick(stage: Stage) -> None:
+    tokens, sealed = [], []
     async with stage.db.begin() as tx:
         for number in range(10_000):
             one = Profile(f"P{number}", f"s{number % 70}", ("de",), f"City{number % 200}", None, True)
-            rows = [
-                {"token": store.token(tx, kind, value), "user_id": f"@p{number}:north.example"}
-                for kind, value in (("specialty", one.specialty), ("language", "de"))
-            ]
-            await tx.conn.execute(store.token_rows.insert(), rows)
             who = f"@p{number}:north.example"
-            sealed = tx.seal(store.profile_rows.c.fields, who, vars(one))
-            await tx.conn.execute(
-                store.profile_rows.insert().values(user_id=who, fields=sealed, changed_at=tx.now)
-            )
+            for kind, value in (("specialty", one.specialty), ("language", "de")):
+                tokens.append({"token": store.token(tx, kind, value), "user_id": who})
+            fields = tx.seal(store.profile_rows.c.fields, who, vars(one))
+            sealed.append({"user_id": who, "fields": fields, "changed_at": tx.now})
+        await tx.conn.execute(store.token_rows.insert(), tokens)
+        await tx.conn.execute(store.profile_rows.insert(), sealed)
     loop_time = __import__("time").perf_counter
     async with stage.db.read() as tx:
         began = loop_time()

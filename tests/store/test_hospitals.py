@@ -22,6 +22,7 @@ from bot.kernel.errors import CurbsideError
 from bot.kernel.sealing import KeyRing
 from bot.rooms import store as rooms_store
 from bot.rooms.acls import update_acls
+from tests.support.migrated import put_tables
 from tests.support.operators import (
     MODS,
     NORTH,
@@ -42,10 +43,8 @@ from tests.support.ward import BEN, MOD, QUESTION, REQ, Ward
 
 @pytest.fixture
 async def south(clock: ManualClock, tmp_path: Path) -> AsyncIterator[Operator]:
-    from bot.kernel import migrate
-
+    await put_tables(tmp_path / "south.db")
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'south.db'}", clock, KeyRing([b"s" * 32]))
-    await migrate.upgrade(database)
     yield Operator(database, settings_of(SOUTH))
     await database.close()
 

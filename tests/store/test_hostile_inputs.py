@@ -13,11 +13,12 @@ from bot.consults import store
 from bot.consults.store import consult_rows, page_rows
 from bot.directory.hospital import service as hospitals
 from bot.directory.hospitals import HospitalBook
-from bot.kernel import inbox, migrate
+from bot.kernel import inbox
 from bot.kernel.clock import ManualClock
 from bot.kernel.db import Database
 from bot.kernel.sealing import KeyRing
 from tests.store.test_intake import edits, picture
+from tests.support.migrated import put_tables
 from tests.support.operators import SOUTH, SUE, Operator, add, decide, refreshed, settings_of
 from tests.support.ward import ANNA, BEN, QUESTION, REQ, Ward
 
@@ -124,8 +125,8 @@ async def test_words_get_a_clear_answer_and_change_nothing(ward: Ward) -> None:
 
 @pytest.fixture
 async def south(clock: ManualClock, tmp_path: Path) -> AsyncIterator[Operator]:
+    await put_tables(tmp_path / "south.db")
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'south.db'}", clock, KeyRing([b"s" * 32]))
-    await migrate.upgrade(database)
     yield Operator(database, settings_of(SOUTH))
     await database.close()
 

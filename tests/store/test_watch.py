@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -245,3 +247,70 @@ async def test_what_waits_is_sealed(hall: Watched) -> None:
     async with hall.db.read() as tx:
         (row,) = (await tx.conn.execute(select(message_rows))).all()
     assert "48151623" not in str(row)
+
+
+async def queued(hall: Watched, texts: list[str]) -> None:
+    """Messages that wait to be looked at, in this order."""
+    async with hall.db.begin() as tx:
+        for number, text in enumerate(texts):
+            await store.queue(
+                tx, "curbside", "cardiology", HEART, f"$wait{number}", EVE, None, False, text, [text]
+            )
+
+
+class Seeing(Engine):
+    """The engine without its tagger, which notes what it looks at; it hangs at what it is told."""
+
+    def __init__(self, hangs_at: str = "", going_on: threading.Event | None = None) -> None:
+        super().__init__(None)
+        self.seen: list[str] = []
+        self.threads: set[int] = set()
+        self.hangs_at, self.going_on = hangs_at, going_on
+
+    def proven(self, text: str) -> Any:
+        self.seen.append(text)
+        self.threads.add(threading.get_ident())
+        if self.going_on is not None and text == self.hangs_at:
+            self.going_on.wait(30)
+        return super().proven(text)
+
+
+async def test_what_waits_is_looked_at_in_one_go_up_to_the_first_hit(hall: Watched) -> None:
+    engine = Seeing()
+    hall.load(lambda: engine)
+    await queued(hall, ["why not digoxin?", "INR 2.4", NAMED, "and the potassium?"])
+    assert await scanning.scan_some(hall.house, hall.db)
+    assert engine.seen == ["why not digoxin?", "INR 2.4", NAMED] and len(engine.threads) == 1
+    assert await hall.kept() == (1, 1)
+    await hall.settle()
+    assert hall.redacted == ["$wait2"]
+
+
+async def test_a_message_that_hangs_the_engine_holds_up_no_other(
+    hall: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going_on = threading.Event()
+    hall.load(lambda: Seeing("a text that hangs", going_on))
+    monkeypatch.setattr(scanning, "_SECONDS", 0.5)
+    before = counted("failed"), counted("clean")
+    await queued(hall, ["INR 2.4", "a text that hangs", NAMED])
+    try:
+        await hall.settle()
+    finally:
+        going_on.set()
+    assert hall.redacted == ["$wait2"]
+    assert (counted("failed"), counted("clean")) == (before[0] + 1, before[1] + 1)
+
+
+async def test_an_offer_lets_messages_be_looked_at_first(hall: Watched) -> None:
+    await queued(hall, [NAMED])
+    assert await scanning.scan_some(hall.house, hall.db)
+    await queued(hall, ["INR 2.4"])
+    made = asyncio.create_task(offering.offer_some(hall.house, hall.db))
+    done, _waiting = await asyncio.wait({made}, timeout=0.3)
+    assert not done and hall.texts(DM_EVE) == []
+    while await scanning.scan_some(hall.house, hall.db):
+        pass
+    assert await asyncio.wait_for(made, 20)
+    await hall.settle()
+    assert "I removed your message" in hall.last(DM_EVE)

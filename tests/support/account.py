@@ -143,7 +143,6 @@ async def _prepared(homeserver: Homeserver, folder: Path, **options: Any) -> tup
     running = Running(homeserver, folder)
     await running.prepare(prefix=f"{uuid4().hex[:6]}-", **options)
     settings = load(folder / "curbside.toml")
-    (folder / "data").mkdir()
     keys = KeyRing.load(settings.path(settings.at_rest_keys))
     database = Database(settings.database_url, ShiftedClock(), keys)
     await migrate.upgrade(database)

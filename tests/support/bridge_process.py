@@ -31,6 +31,7 @@ from bot.web.health import Health
 from bot.web.server import WebServer
 from bridges.making import make
 from tests.support.enclosure import until
+from tests.support.migrated import put_tables
 from tests.support.oidcprovider import free_port
 
 KEYS = KeyRing([b"k" * 32])
@@ -61,6 +62,7 @@ class House:
     process: subprocess.Popen[bytes] | None = None
 
     async def open(self) -> None:
+        await put_tables(self.url)
         self.database = open_database(self.url)
         await migrate.upgrade(self.database)
 

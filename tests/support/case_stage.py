@@ -11,8 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import text
-
 from bot.cases import CASES
 from bot.cases import store as cases
 from bot.cases.accountability.capability import ACCOUNTS
@@ -187,13 +185,7 @@ class CaseStage(Hall):
 
     async def traces(self, words: str) -> list[str]:
         """Where these words still are: in any table, sealed or not, in any file of the data directory."""
-        found: list[str] = []
-        async with self.db.begin() as tx:
-            for table in metadata.sorted_tables:
-                for row in (await tx.conn.execute(table.select())).all():
-                    found += [f"{table.name}.{name}" for name in _holding(tx, table, row, words)]
-            if self.db.is_sqlite:
-                await tx.conn.execute(text("SELECT 1"))
+        found = await kept(self.db, words)
         if self.db.is_sqlite:
             self._checkpoint()
         needle = words.encode()
@@ -228,6 +220,17 @@ class CaseStage(Hall):
                     name = row.body["content"]["filename"]
                     self.files.append((row.room, name, file["mimetype"], base64.b64decode(file["data"])))
         return await super()._deliver()
+
+
+async def kept(db: Database, words: str) -> list[str]:
+    """The columns of a database that hold these words, once opened."""
+    async with db.begin() as tx:
+        return [
+            f"{table.name}.{name}"
+            for table in metadata.sorted_tables
+            for row in (await tx.conn.execute(table.select())).all()
+            for name in _holding(tx, table, row, words)
+        ]
 
 
 def _holding(tx: Tx, table: Any, row: Any, words: str) -> Iterable[str]:

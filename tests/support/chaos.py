@@ -24,8 +24,8 @@ from tests.bench.rig import direct_chat
 from tests.support.house import Running, wait_ready
 
 BOT = "curbside"
-# The others are passed by timers and by the making of rooms (tests/chaos/test_consults.py kills there), or by
-# the making of previews (tests/store/test_case_faults.py).
+# The others are passed by timers and by the making of rooms (tests/chaos/test_kills.py kills there), or by
+# the making of previews (tests/chaos/test_case_kills.py, tests/store/test_case_faults.py).
 _ASIDE = ("timer.", "room.", "bridge.", "case.")
 ON_THE_WAY = tuple(name for name in FAILPOINTS if not name.startswith((*_ASIDE, "keys.")))
 ON_THE_SEALED_WAY = tuple(name for name in FAILPOINTS if not name.startswith(_ASIDE))
@@ -35,7 +35,10 @@ _ANSWERED_WITHIN = 180.0
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to happen: how many commands, how many kills among them, and a burst at the end while down."""
+    """What is to happen: how many commands, how many kills among them, and a burst at the end while down.
+
+    Without kills there is the burst alone; with any, each failpoint kills once at least.
+    """
 
     commands: int
     kills: int
@@ -113,10 +116,11 @@ class Chaos:
                 self._rooms.append(
                     await direct_chat(self._client, self.running.user_id(BOT), encrypted=self.plan.encrypted)
                 )
-            self.running.kill()
-            await self._kills()
-            await self._start()
-            await self._answered()
+            if self.plan.kills:
+                self.running.kill()
+                await self._kills()
+                await self._start()
+                await self._answered()
             if self.plan.burst:
                 await self._burst()
             await self._settled()

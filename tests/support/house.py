@@ -19,6 +19,7 @@ from typing import Any
 import aiohttp
 
 from bot.dev.synapse import Homeserver, register_user
+from tests.support.migrated import put_tables
 
 BOTS = ("curbside", "support")
 _READY_SECONDS = 120.0
@@ -69,6 +70,8 @@ class Running:
             for name in BOTS
         )
         self.write_roster(roster)
+        (self.folder / "data").mkdir(mode=0o700)
+        await put_tables(self.folder / "data" / "curbside.db")
         (self.folder / "curbside.toml").write_text(
             f"""hospital = "Test"
 homeserver = "{homeserver_url or self.homeserver.url}"

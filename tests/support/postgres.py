@@ -14,6 +14,8 @@ from typing import Any, Self
 
 import asyncpg
 
+from tests.support.migrated import migrate_url
+
 _BINARY_FOLDERS = "/usr/lib/postgresql/*/bin"
 _USER = "curbside"
 _START_TIMEOUT_S = 120.0
@@ -39,6 +41,7 @@ class Postgres:
         self.port = port
         self.directory = directory
         self._process = process
+        self._tables = ""  # the database with every table, once somebody has asked for one
 
     @classmethod
     async def start(cls) -> Self:
@@ -83,12 +86,16 @@ class Postgres:
             raise
         return self
 
-    async def create_database(self) -> str:
-        """A new, empty database; its SQLAlchemy URL (`postgresql+asyncpg://…`)."""
-        name = f"t{uuid.uuid4().hex[:16]}"
+    async def create_database(self, *, tables: bool = False) -> str:
+        """A new database, empty or with every table; its SQLAlchemy URL (`postgresql+asyncpg://…`)."""
+        if tables and not self._tables:
+            url = await self.create_database()
+            await migrate_url(url)
+            self._tables = url.rpartition("/")[2]
+        name, template = f"t{uuid.uuid4().hex[:16]}", self._tables if tables else "template0"
         connection = await self._connect()
         try:
-            await connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+            await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         finally:
             await connection.close()
         return f"postgresql+asyncpg://{_USER}@127.0.0.1:{self.port}/{name}"

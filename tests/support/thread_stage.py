@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -71,9 +71,10 @@ class Threads(Hall):
         self.polls: list[tuple[str, str, dict[str, Any]]] = []  # event, its type, its content
 
     async def posts(
-        self, text: str = TEXT, *, author: str = EVE, key: str = "neurology", tags: str = ""
-    ) -> Case:
-        """Somebody's case comes into a room, as after their ✅."""
+        self, text: str = TEXT, *, author: str = EVE, key: str = "neurology", tags: str = "",
+        pictures: Sequence[bytes] = (),
+    ) -> Case:  # fmt: skip
+        """Somebody's case comes into a room, as after their ✅; `pictures` are cleaned ones."""
         await self.deidentifier.warm()
         async with self.db.begin() as tx:
             desk = Desk(self.house, tx, "curbside")
@@ -83,6 +84,8 @@ class Threads(Hall):
             shown = Shown(text, "en", tags=tuple(tags.split()))
             await cases.keep_shown(tx, one.id, shown, "0" * 64)
             await cases.keep_text(tx, one.id, text)
+            for picture in pictures:
+                await cases.add_file(tx, one.id, [("image/png", picture)])
             one = replace(one, room_key=key, pseudonym="Grey Heron 41", tags=tuple(tags.split()))
             for event in (Event.COMPLETE, Event.SHOW):
                 who = Who.AUTHOR if event is Event.COMPLETE else Who.HOUSE

@@ -2,11 +2,23 @@
 
 import itertools
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from bot.cases.model import Draft, Event, File, Shown, ShownFile, State, read_tags
-from bot.cases.rules import ENDED, MAY, PUBLIC, TRANSITIONS, UNSENT, Who, after, keeps_original
+from bot.cases.rules import (
+    ENDED,
+    MAY,
+    PUBLIC,
+    REVIEWED,
+    TRANSITIONS,
+    UNSENT,
+    Who,
+    after,
+    keep_waiting,
+    keeps_original,
+)
 from bot.deid.model import Kind, Span, Tier
 
 
@@ -38,6 +50,15 @@ def test_every_draft_can_be_discarded_and_expires() -> None:
 def test_the_original_is_kept_only_until_it_is_posted() -> None:
     assert {state for state in State if keeps_original(state)} == {*UNSENT, State.CONFIRMED, State.POSTING}
     assert not any(keeps_original(state) for state in PUBLIC | ENDED | {State.HIDDEN})
+
+
+def test_a_draft_waits_for_moderators_only_and_not_for_ever() -> None:
+    asked = datetime(2026, 3, 2, 9, tzinfo=UTC)
+    last = asked + REVIEWED - timedelta(seconds=1)
+    assert keep_waiting(State.QUEUED, asked, last)
+    assert not keep_waiting(State.QUEUED, asked, asked + REVIEWED)
+    assert not keep_waiting(State.QUEUED, None, asked)
+    assert not any(keep_waiting(state, asked, asked) for state in set(State) - {State.QUEUED})
 
 
 @pytest.mark.parametrize("event", list(Event))

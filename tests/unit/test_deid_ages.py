@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -33,6 +32,9 @@ age {93}, whose sons
 Age: {96}
 aged {95}
 Mrs Abosede is {ninety-six} and refusing
+Ivy P. is {101} and furious
+his mother is {92}, still drives
+her {100th} birthday party
 lady of {ninety-six} in for TAVI
 lady of {101}, Miss Spurgeon
 room 118 is {ninety-seven}, DNR
@@ -57,6 +59,7 @@ bei Hrn. Frost ({zweiundneunzig}!), Katheter
 Alter: {96}
 {95}W mit Delir
 {hundertzwei} Jahre alt
+sein Vater starb mit {92} am selben
 """
 ES = """
 tiene {95} años y cae
@@ -135,25 +138,6 @@ def test_a_unit_makes_it_certain() -> None:
     (hit,) = {(one.kind, one.trust) for one in ages.find(Source("94yo", "en"))}
     assert hit == (Kind.AGE, Trust.SURE)
     assert all(one.trust is Trust.SOFT for one in ages.find(Source("he is 94 and fell", "en")))
-
-
-@pytest.mark.parametrize(
-    "piece", ["94, ", "ninety ", "a hundred and ", "is ", "(94", "fc 94 ", "quatre-vingt-"]
-)
-@pytest.mark.parametrize("language", ["en", "de", "es", "fr"])
-def test_time_is_linear(language: str, piece: str) -> None:
-    def took(size: int) -> float:
-        text = (piece * (size // len(piece) + 1))[:size]
-        best = 9.0
-        for _ in range(2):
-            started = time.process_time()
-            for _ in ages.find(Source(text, language)):
-                pass
-            best = min(best, time.process_time() - started)
-        return best
-
-    took(500)
-    assert took(8_000) < 12 * took(2_000) + 0.05
 
 
 @settings(max_examples=60, deadline=None)

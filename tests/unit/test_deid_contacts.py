@@ -63,6 +63,7 @@ STAYS = [
     "IgG 12.5, IG pending; ratio 1:1000; 10:42 and 14:30",
     "Apixaban 10 bd x 7 days then 5 bd, INR 2-3, 100-0-100, dose 2000 units",
     "version 5.1.2 of the guideline, p<0.001 (95% CI 1.2-4.8)",
+    "pH 7.22/68/76 and a taper of 50-40-30-20",
 ]
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.deid import edits, engine, merging
+from bot.deid import edits, engine, merging, versions
 from bot.deid.edits import Edits
 from bot.deid.engine import Engine, TooLong, UnsupportedLanguage
 from bot.deid.merging import Scored
@@ -105,7 +105,7 @@ class _Tagger:
     def __init__(self, words: dict[str, float], belief: float = 0.5) -> None:
         self._words, self._belief = words, belief
 
-    def read(self, text: str) -> _Reading:
+    def read(self, text: str, hints: bytes = b"") -> _Reading:
         spans = [
             Scored(text.index(word), text.index(word) + len(word), Kind.NAME, score)
             for word, score in self._words.items()
@@ -237,3 +237,7 @@ def test_corrected_text_always_matches_its_spans(words: list[str], data: st.Data
     changed = edits.corrected(text, result, author)
     assert changed.text == engine.applied(text, changed.spans)
     assert all(one.end <= other.start for one, other in pairwise(changed.spans))
+
+
+def test_the_versions_are_known_without_loading_anything() -> None:
+    assert versions.shipped() == Engine.load().versions

@@ -58,6 +58,7 @@ STAYS = [
     "shift ends 0730, pain ends in 20 min, visit 3 of 5, dose ends 2 weeks later",
     "MRN not to hand, DOB 12/03/1958, age 64, room air 88",
     "Na 128, K 5.9, Cr 3.4, trop 214, CRP 288, INR 1.9; 112345 beats",
+    "clozapine 150-0-250, labetalol 20-40-80, TPHA 1:10240, how do you bill 99233 twice",
 ]
 THINGS = [
     "serial [[HF-20418-C]] is in my boot",

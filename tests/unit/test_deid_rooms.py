@@ -25,6 +25,11 @@ FOUND = [
     "Room [[C]] please",
     "night handover\n[[3]]: Achol, PV bleed\n[[7]]: old mate, syncope\n[[11]]: kid with an arm",
     "signout\n[[501]] chf, lasix\n[[503-2]] gib, hgb q6\n[[506]] pna",
+    "[[12]] needs pain meds, [[14]] wants to leave",
+    "hold the lovenox on [[19]], bloods on [[221]] pls",
+    "[[4C-2]] is up, cot [[3]] is hungry",
+    "nobody told me [[6]]'s wife called",
+    "I'm the new sister on [[22]]",
 ]
 GERMAN = [
     "Zi. [[12]], Bett [[2]], Zimmer [[204]]",
@@ -33,6 +38,11 @@ GERMAN = [
     "Zuständig für Zi. [[204]]-[[211]] ab 20 h",
     "Koje [[N12]], Kabine [[7]]",
     "der Opa in [[11]], will heim",
+    "die [[31]] will abführen, die [[108]] hat Fieber",
+    "Frau Klein aus [[12]] will gehen",
+    "liegt auf der [[2]], nicht auf der [[5]]",
+    "Bett [[Tür]] ist frei",
+    "Übergabe\n[[501/1]] Hr. Anders, 74\n[[501/2]] Fr. Beispiel\n[[503/1]] leer",
 ]
 OTHERS = [
     ("habitación [[204]], cama [[2]], box [[6]]", "es"),
@@ -51,6 +61,8 @@ STAYS = [
     "ICU day 3, ICU x 3 days, NICU 24 weeks, ward round, ED 3 hours",
     "question 12 on the form, table 3, figure 2B, step 5, page 14, item 3",
     "1. Na 128\n2. K 5.9\n3. Cr 3.4",
+    "a woman of 38, a man of 71, 2nd fit in 24h, tube station 4, neck zone 2",
+    "dose moved up, F1 on call, its 14 pages, cath lab 141 miles away",
 ]
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from bot.deid.model import Kind
 from bot.deid.pieces import FEATURES, Vocabulary
-from bot.deid.tagger import LONG, MODEL, OVERLAP, WINDOW, Tagger
+from bot.deid.tagger import LONG, OVERLAP, WINDOW, Tagger
+from bot.deid.versions import MODEL
 
 POST = "pt Anna Keller from Stanley General, mrn 00718823, bed 12, call 651-555-0187. Now lamotrigine 25 mg."
 

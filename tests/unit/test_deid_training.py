@@ -8,7 +8,7 @@ import pytest
 
 from bot.deid.model import Kind
 from bot.deid.pieces import Vocabulary
-from bot.deid.tagger import MODEL
+from bot.deid.versions import MODEL
 from training.data import POSTS, Mark, Text, parse, posts, public
 from training.evaluate import score
 
@@ -72,11 +72,22 @@ def test_a_number_keeps_its_form() -> None:
 def test_tags_stand_at_their_pieces() -> None:
     vocabulary = Vocabulary.load(MODEL / "vocabulary.txt")
     text = Text(*parse("pt [[NAME:Kowalczyk]] in [[ROOM:4B]] " + "ok " * WINDOW), "me", "en")
-    first, *rest = windows([text], vocabulary)
+    first, *rest = windows([text], vocabulary, seed=1)
     tagged = {TAGS[tag] for tag in first.tags if tag >= 0}
     assert tagged == {"O", "NAME", "NUMBER"}
     assert rest
     assert all(len(window.ids) <= WINDOW + 2 for window in (first, *rest))
+
+
+def test_what_is_forgotten_is_as_if_lists_and_rules_knew_nothing() -> None:
+    vocabulary = Vocabulary.load(MODEL / "vocabulary.txt")
+    text = Text(*parse("Dr [[CLINICIAN:Kowalczyk]] called, mrn [[ID:4471220]]"), "me", "en")
+    (known,) = windows([text], vocabulary, seed=1, forgotten=0.0)
+    (unknown,) = windows([text], vocabulary, seed=1, forgotten=1.0)
+    assert known.ids == unknown.ids
+    assert any(features[5] for features in known.features)
+    assert {features[7] for features in known.features} >= {0, 3, 11}
+    assert all(features[5:] == (0, 0, 0) for features in unknown.features)
 
 
 def test_scores() -> None:

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from bot.matrix.http import Http, MatrixError, TokenRevoked, endpoint_class, quoted
+from tests.support.answering import answering
 
 TOKEN = "syt_secret_token"
 SEND = "/_matrix/client/v3/rooms/!r/send/m.room.message/1"
@@ -51,15 +52,8 @@ class Server:
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
     made = Server()
-    app = web.Application(client_max_size=2**24)
-    app.router.add_route("*", "/{tail:.*}", made.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
+    async with answering(made.handle) as made.url:
+        yield made
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import re
 import threading
 from datetime import UTC, datetime, timedelta
 
-from bot.kernel.ids import new_id, short_id
+from bot.kernel.ids import id_of_day, new_id, short_id
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 
@@ -51,3 +51,20 @@ def test_short_ids_hold_no_letter_that_is_misread() -> None:
     assert all(re.fullmatch(r"C-[0-9A-HJKMNP-TV-Z]{4}", one) for one in made)
     assert len(made) > 1900
     assert re.fullmatch(r"D-.{6}", short_id("D", 6))
+
+
+def test_an_id_of_a_day_tells_the_day_alone() -> None:
+    day = NOW.replace(hour=0, minute=0)
+    least, most = new_id_at(day), new_id_at(day + timedelta(days=1))
+    made = {id_of_day(NOW)[:10] for _ in range(200)}
+    assert len(made) > 190 and all(least <= one < most for one in made)
+    assert re.fullmatch(r"[0-9A-HJKMNP-TV-Z]{26}", id_of_day(NOW))
+
+
+def new_id_at(moment: datetime) -> str:
+    """The part of an id that tells its moment."""
+    value, found = int(moment.timestamp() * 1000), ""
+    for _ in range(10):
+        value, digit = divmod(value, 32)
+        found = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"[digit] + found
+    return found

@@ -13,7 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot import logs
-from bot.kernel import inbox, metrics, migrate, outbox, timers
+from bot.kernel import inbox, metrics, outbox, timers
 from bot.kernel.clock import ManualClock
 from bot.kernel.db import Database
 from bot.kernel.errors import CurbsideError
@@ -23,6 +23,7 @@ from bot.kernel.sealing import KeyRing
 from bot.settings import HealthSettings, WebSettings
 from bot.web.health import BotState, Health, bots_probe, problem_probe, work_probe
 from bot.web.server import WebServer
+from tests.support.migrated import put_tables
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -34,8 +35,8 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 async def database(tmp_path: Path, clock: ManualClock) -> AsyncIterator[Database]:
+    await put_tables(tmp_path / "curbside.db")
     opened = Database(f"sqlite+aiosqlite:///{tmp_path / 'curbside.db'}", clock, KeyRing([b"k" * 32]))
-    await migrate.upgrade(opened)
     yield opened
     await opened.close()
 

@@ -56,6 +56,7 @@ async def forget(ctx: Context, args: Args) -> None:
         await ctx.reply(views.ask_forget(ctx.t, case, ctx.sender))
         return
     await erasing.unlink(ctx, case.id)
+    await erasing.note_later(ctx, case.id)
     await ctx.reply(views.forgotten(ctx.t, case))
 
 

@@ -18,6 +18,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from bot.cases.accountability.model import Kind, Sanction, Unmasking
 from bot.cases.model import State
 from bot.cases.store import case_rows
+from bot.cases.thread.saying.store import piece_rows
+from bot.cases.thread.store import page_rows, relay_rows
+from bot.kernel.audit import audit_lines
 from bot.kernel.db import Sealed, Tx, UtcTime, metadata
 from bot.kernel.ids import new_id
 from bot.kernel.sealing import KeyRing
@@ -226,6 +229,27 @@ async def linked(tx: Tx, author_key: str) -> list[tuple[str, State, str | None]]
     return [(row.id, State(row.state), row.handle) for row in rows]
 
 
+async def moments(tx: Tx, case_id: str) -> set[datetime]:
+    """When something was done to a case, as far as that is kept.
+
+    What the bots heard from its author, and told them, in the same transaction bears the same moment, and
+    leads to the author as well as a name.
+    """
+    case, piece, relay, page, one = case_rows.c, piece_rows.c, relay_rows.c, page_rows.c, sanction_rows.c
+    kept = [
+        select(case.created_at, case.attested_at, case.posted_at, case.closed_at, case.shown_at).where(
+            case.id == case_id
+        ),
+        select(piece.created_at, piece.shown_at).where(piece.case_id == case_id),
+        select(relay.at).where(relay.case_id == case_id),
+        select(page.at).where(page.case_id == case_id),
+        select(one.at, one.ended_at).where(one.case_id == case_id),
+        select(audit_lines.c.at).where(audit_lines.c.subject == case_id),
+    ]
+    rows = [row for query in kept for row in await tx.conn.execute(query)]
+    return {moment for row in rows for moment in row if moment is not None}
+
+
 async def unlink(tx: Tx, case_id: str) -> None:
     """Erase what leads from a case to its author, and from its sanctions to the case.
 
@@ -246,6 +270,7 @@ async def unlink(tx: Tx, case_id: str) -> None:
     await tx.conn.execute(
         update(sanction_rows).where(sanction_rows.c.case_id == case_id).values(case_id=None)
     )
+    await tx.conn.execute(delete(relay_rows).where(relay_rows.c.case_id == case_id))
     await drop_unmaskings(tx, [case_id])
 
 

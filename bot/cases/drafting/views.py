@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from bot.cases.drafting.marking import in_pieces, texts
 from bot.cases.model import Case, Consent, Shown, State
 from bot.chat.i18n import Translator
 from bot.chat.message import Message
 from bot.chat.rich import Rich, bullets, joined, lines, verbatim
-from bot.deid.model import Span, Tier
+from bot.deid.model import Tier
 
 _GAP = verbatim(" ")
 _NOTHING = Rich("", "")
-_PIECE = 4000  # characters of a preview in one message: with its colours it fits into an encrypted event
 _MOST_WARNINGS = 8
-_SMALL = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-# Background and text of a tag: contrast above 7:1, and the two tiers also differ by the “?”.
-_COLOURS: Mapping[str, tuple[str, str]] = {
-    "certain": ("#b3261e", "#ffffff"),
-    "uncertain": ("#ffd54f", "#000000"),
-    "author": ("#0b57d0", "#ffffff"),
-}
 CASE_STATES: Mapping[State, str] = {
     State.DRAFTING: "not finished",
     State.WORKING: "the preview is being made",
@@ -44,9 +37,13 @@ CONSENTS: Mapping[Consent, str] = {
 _WARNINGS: Mapping[str, str] = {
     "rare job": "a rare occupation",
     "public event": "something the news may have told",
-    "small place": "a small place",
     "rare disease": "a rare disease",
     "family": "an unusual family",
+    "famous relative": "a well-known relative",
+    "record": "a record or an award",
+    "origin": "where somebody comes from",
+    "mark": "a mark on the body",
+    "old age": "a great age",
     "restored": "you brought it back",
     "": "it may be known to others",
 }
@@ -130,17 +127,26 @@ def _below(t: Translator, one: Case, shown: Shown, p: str, lost_tags: Sequence[s
         yield bullets(warnings(t, shown))
     if one.consent is not Consent.NONE:
         yield t("Consent: {consent}", consent=t(CONSENTS[one.consent]))
-    number = next((span.number for span in shown.spans), None)
-    if number is not None:
-        yield t("Bring one back: `{p}restore {number}`", p=p, number=number)
-    yield t("Take more out: `{p}remove St Mary’s` · or edit your message", p=p)
-    yield t("Tags: `{p}case tags afib, elderly` · consent: `{p}case consent given`", p=p)
+    yield from corrections(t, shown, p)
+    if not shown.tags:
+        yield t("Tags: `{p}case tags afib, elderly`", p=p)
+    if one.consent is Consent.NONE:
+        yield t("Consent: `{p}case consent given`", p=p)
     yield _GAP
     yield t(
         "✅ posts it without your name. You attest by it: I have read this, nobody can be recognised in it, "
         "and the patient agrees or need not be asked."
     )
     yield t("✏️ how to change it · ❌ discards it")
+
+
+def corrections(t: Translator, shown: Shown, p: str) -> Iterator[Rich]:
+    """How to change what was found; the example is an uncertain one, where there is one."""
+    doubtful = [span.number for span in shown.spans if span.tier is Tier.UNCERTAIN]
+    numbers = doubtful or [span.number for span in shown.spans]
+    if numbers:
+        yield t("Bring one back: `{p}restore {number}`", p=p, number=numbers[0])
+    yield t("Take more out: `{p}remove …` · or edit your message", p=p)
 
 
 def warnings(t: Translator, shown: Shown) -> list[Rich]:
@@ -154,45 +160,6 @@ def warnings(t: Translator, shown: Shown) -> list[Rich]:
     ]
     more = len(shown.warnings) - len(found)
     return [*found, *([t.plural("and {number} more", "and {number} more", more)] if more else [])]
-
-
-def texts(shown: Shown) -> list[Rich]:
-    """The text with its tags numbered and coloured, in pieces that fit into one message each."""
-    bodies: list[list[Rich]] = [[]]
-    room = _PIECE
-    for piece in shown.pieces():
-        if isinstance(piece, Span):
-            bodies[-1].append(_tag(piece))
-            room -= 40  # its colours count, too
-            continue
-        while piece:
-            if len(piece) <= room:
-                cut = len(piece)
-            else:
-                cut = max(piece.rfind("\n", 0, max(room, 0)), piece.rfind(" ", 0, max(room, 0))) + 1
-            if not cut and room < _PIECE:
-                bodies.append([])
-                room = _PIECE
-                continue
-            cut = cut or room
-            bodies[-1].append(verbatim(piece[:cut]))
-            room -= cut
-            piece = piece[cut:]
-    return [joined(body, "") for body in bodies if body]
-
-
-def _tag(span: Span) -> Rich:
-    """What took the place of a span: its number, and “?” where it is not certain."""
-    how = "author" if span.rule == "author" else "certain" if span.tier is Tier.CERTAIN else "uncertain"
-    words = span.replacement or "[–]"
-    doubt = "?" if how == "uncertain" else ""
-    ground, ink = _COLOURS[how]
-    shown = verbatim(words).html
-    return Rich(
-        f"{words}{str(span.number).translate(_SMALL)}{doubt}",
-        f'<span data-mx-bg-color="{ground}" data-mx-color="{ink}">{shown}</span>'
-        f"<sup>{span.number}</sup>{doubt}",
-    )
 
 
 def refused(t: Translator, one: Case, reason: str) -> Message:
@@ -308,7 +275,7 @@ def to_review(t: Translator, one: Case, shown: Shown, room: str, p: str) -> list
         *([t.plural("📎 {number} file", "📎 {number} files", len(shown.files))] if shown.files else []),
         t("✅ posts it · ❌ does not, and asks you why: `{p}case reject {id} …`", p=p, id=one.id),
     ]
-    *firsts, last = [verbatim(text) for text in _cut(shown.text)]
+    *firsts, last = [verbatim(text) for text in in_pieces(shown.text)]
     bodies = [*firsts, lines([last, _GAP, *tail])]
     bodies[0] = lines([head, _GAP, bodies[0]])
     buttons = {"✅": f"case release {one.id}", "❌": f"case reject {one.id}"}
@@ -316,16 +283,6 @@ def to_review(t: Translator, one: Case, shown: Shown, room: str, p: str) -> list
         *[_about(one, body, kind="case.review") for body in bodies[:-1]],
         _about(one, bodies[-1], buttons=buttons, loud=True, kind="case.review"),
     ]
-
-
-def _cut(text: str) -> list[str]:
-    """A text in pieces that fit into one message each."""
-    pieces, left = [], text
-    while len(left) > _PIECE:
-        cut = max(left.rfind("\n", 0, _PIECE), left.rfind(" ", 0, _PIECE)) + 1 or _PIECE
-        pieces.append(left[:cut])
-        left = left[cut:]
-    return [*pieces, left]
 
 
 def released(t: Translator, one: Case) -> Message:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from bot.deid.lexicon.sections import section
 from bot.deid.lexicon.words import fold
@@ -27,21 +28,54 @@ _ENDING = re.compile(
 )
 _CONTEXT = section("term eponym context")
 _BEFORE = section("term before eponym")
+_GRADE = re.compile(r"(?:[a-f]|[ivx]{1,4}[a-d]?|[0-9]{1,2}[a-f]?)\Z")
+
+
+class _Lists(NamedTuple):
+    """What the files hold, folded."""
+
+    eponyms: dict[str, bool]  # and whether they are common names too
+    people: frozenset[str]  # eponyms that are common names above all
+    drugs: frozenset[str]
+    clinical: frozenset[str]
+    other: frozenset[str]
+    devices: frozenset[str]
+    french: frozenset[str]
+    sayings: dict[str, tuple[tuple[str, ...], ...]]  # terms of several words by the first, the longest first
+    around: frozenset[str]  # words after common names that make eponyms of them
 
 
 @lru_cache(maxsize=1)
-def _lists() -> tuple[dict[str, bool], frozenset[str], frozenset[str], frozenset[str], frozenset[str]]:
-    """Eponyms (and whether they are common names too), drugs, clinical nouns, other terms, French words."""
-    eponyms = {fold(word.rstrip("+")): word.endswith("+") for word in _read("eponyms.txt")}
-    drugs, clinical, other, french = (
-        frozenset(map(fold, _read(name))) for name in ("drugs.txt", "clinical.txt", "other.txt", "french.txt")
+def _lists() -> _Lists:
+    """All lists, read once."""
+    eponyms = {fold(word.rstrip("+")): word.count("+") for word in _read("eponyms.txt")}
+    names = ("drugs", "clinical", "other", "devices", "french", "eponym_context")
+    drugs, clinical, other, devices, french, around = (
+        frozenset(map(fold, _read(f"{name}.txt"))) for name in names
     )
-    return eponyms, drugs, clinical, other, french
+    sayings: dict[str, list[tuple[str, ...]]] = {}
+    for line in _lines("terms_of_words.txt"):
+        if words := tuple(map(fold, line.split())):
+            sayings.setdefault(words[0], []).append(words)
+    return _Lists(
+        {word: plus == 1 for word, plus in eponyms.items() if plus < 2},
+        frozenset(word for word, plus in eponyms.items() if plus > 1),
+        drugs,
+        clinical,
+        other | devices,
+        devices,
+        french,
+        {first: tuple(sorted(found, key=len, reverse=True)) for first, found in sayings.items()},
+        around,
+    )
+
+
+def _lines(name: str) -> list[str]:
+    return [line for line in (_HERE / name).read_text("utf-8").splitlines() if not line.startswith("#")]
 
 
 def _read(name: str) -> list[str]:
-    lines = (_HERE / name).read_text("utf-8").splitlines()
-    return [word for line in lines if not line.startswith("#") for word in line.split()]
+    return [word for line in _lines(name) for word in line.split()]
 
 
 def load() -> None:
@@ -51,12 +85,12 @@ def load() -> None:
 
 def is_eponym(word: str) -> bool:
     """Whether a folded word names a disease, sign, score … after somebody."""
-    return word in _lists()[0]
+    return word in _lists().eponyms
 
 
 def is_only_eponym(word: str) -> bool:
     """The same, for words that are hardly ever names of people one meets."""
-    return not _lists()[0].get(word, True)
+    return not _lists().eponyms.get(word, True)
 
 
 def speaks_of_eponym(before: str, after: str) -> bool:
@@ -64,26 +98,51 @@ def speaks_of_eponym(before: str, after: str) -> bool:
     return before in _BEFORE or after in _CONTEXT or (after[:1].isdigit() and len(after) < 4)
 
 
+def is_person_eponym(word: str) -> bool:
+    """Whether a folded word names something clinical, but people far more often."""
+    return word in _lists().people
+
+
+def follows_eponym(word: str) -> bool:
+    """Whether a folded word after a common name makes an eponym of it: "approach", "retractor"."""
+    return word in _lists().around
+
+
+def is_grade(written: str) -> bool:
+    """Whether what is written after an eponym is a grade: "B", "IV", "2a"; small letters alone are words."""
+    return not (written.isalpha() and written.islower()) and _GRADE.match(written.casefold()) is not None
+
+
+def sayings(word: str) -> tuple[tuple[str, ...], ...]:
+    """The terms of several folded words that begin with this one, the longest first."""
+    return _lists().sayings.get(word, ())
+
+
+def is_device(word: str) -> bool:
+    """Whether a folded word is a device, maker, body, trial or clinical abbreviation, and never a name."""
+    return word in _lists().devices
+
+
 def is_drug(word: str) -> bool:
     """Whether a folded word is a drug: listed, or with an ending of one."""
-    return word in _lists()[1] or (len(word) > 6 and _STEM_END.search(word) is not None)
+    return word in _lists().drugs or (len(word) > 6 and _STEM_END.search(word) is not None)
 
 
 def is_listed_drug(word: str) -> bool:
     """Whether a folded word is a drug of the list."""
-    return word in _lists()[1]
+    return word in _lists().drugs
 
 
 def is_clinical(word: str) -> bool:
     """Whether a folded word is a clinical noun, or ends like one."""
-    return word in _lists()[2] or (len(word) > 6 and _ENDING.search(word) is not None)
+    return word in _lists().clinical or (len(word) > 6 and _ENDING.search(word) is not None)
 
 
 def is_other(word: str) -> bool:
     """Whether a folded word is a score, trial, guideline, maker, country, nationality, weekday or month."""
-    return word in _lists()[3]
+    return word in _lists().other
 
 
 def is_french(word: str) -> bool:
     """Whether a folded word is a common French one."""
-    return word in _lists()[4]
+    return word in _lists().french

@@ -116,9 +116,20 @@ def _is_term(text: str, language: str) -> bool:
 
 
 def is_plain(text: str, language: str) -> bool:
-    """Whether a word is an ordinary one or a clinical term of this language."""
+    """Whether a word is an ordinary one or a clinical term of this language, also one made of two."""
     folded = fold(text)
-    return bool(folded) and _is_ordinary(folded, language)
+    return bool(folded) and (_is_ordinary(folded, language) or (language == "de" and _is_compound(folded)))
+
+
+@lru_cache(_REMEMBERED)
+def _is_compound(key: str) -> bool:
+    """Whether a German word is made of two ordinary ones ("lärm" + "bereich"), and no name of its own."""
+    if set("flt") & set(flags(key)):
+        return False
+    return any(
+        "d" in flags(key[at:]) and any("d" in flags(head) for head in (key[:at], key[:at].rstrip("s")))
+        for at in range(4, len(key) - 3)
+    )
 
 
 @lru_cache(maxsize=1)

@@ -34,7 +34,7 @@ _UNITS = {
     "en": r"\s?-?\s?(?:y\s?/\s?o|y\.\s?o\b|yo[fm]?\b|y[fm]\b|yrs?[ -]?olds?|yrs?\b|years?[ -]?old|"
     r"years? of age|"
     r"yoa\b|years? young|y\b(?=\s?(?:[fm]\b|old|,|;|\)|$)))",
-    "de": r"\s?-?\s?(?:jährig|jaehrig|jhr\b|jähr\.|j\b|jahren?\b|y/?o\b|lj\b)",
+    "de": r"\s?-?\s?(?:jährig|jaehrig|jhr\b|jähr\.|j\b|jahren?\b|y/?o\b|lj\b|geworden\b)",
     "es": r"\s?-?\s?(?:años?\b|anos\b|añitos\b|a\b(?=[,.);]))",
     "fr": r"\s?-?\s?(?:ans?\b|a\b(?=[,.);])|balais\b)",
 }
@@ -47,14 +47,26 @@ _SEX = {
 _CUES = {
     "en": r"age[ds]?(?:\sof)?:?\s|turn(?:s|ed|ing)?\s|(?:lady|man|woman|gentleman|gent|lass|patient) of\s|"
     r"(?:celebrat(?:ed|ing|es)|reached)\s(?:(?:his|her|their)\s)?|until\s(?:s?he|they)\s(?:was|were)\s|"
-    r"(?:s?he|who|they|mum|mom|dad|nan|gran|grandma|grandpa|granny)(?:'s|\sis|\swas|'re)\s|will\sbe\s|"
+    r"(?:s?he|who|they|mum|mom|dad|nan|gran|grandma|grandpa|granny|mother|father|aunt|uncle|husband|wife|sister|"
+    r"brother|pt|patient|resident|grandmother|grandfather|neighbou?r)(?:'?s|\sis|\swas|'re)\s|will\sbe\s|"
+    r"(?:fe)?male,?\s(?=\d+(?:,|\.?$|\.\s))|"
     r"happy\s(?=\w+th birthday)",
-    "de": r"alter:?\s|alter\svon\s|(?:ist|wird|wurde|war)\s(?:(?:heut|heute|nun|jetzt|schon|bereits|"
+    "de": r"alter:?\s|alter\svon\s|"
+    r"(?:ist|wird|wurde|war)\s(?:(?:übermorgen|morgen|heut|heute|nun|jetzt|schon|bereits|"
     r"gerade|grad|fast)\s)?|"
+    r"(?:starb|verstarb|gestorben|verstorben)\smit\s|"
     r"mit\s(?:(?:ihren|seinen|stolzen)\s)?(?=[\wäöü]+\s(?:jahren|noch))",
-    "es": r"edad:?\s(?:de\s)?|(?:tiene|tenía|cumple|cumplió|cumplido)\s(?:ya\s)?(?=[\w "
+    "es": r"edad:?\s(?:de\s)?|(?:abuel[oa]|señora?|yay[oa]|tí[oa]|bisabuel[oa])\sde\s(?:los\s)?|"
+    r"(?:tiene|tenía|cumple|cumplió|cumplido)\s(?:ya\s)?(?=[\w "
     r"]{2,16}(?:[,.;)]|$|\saños))",
     "fr": r"[âa]ge:?\s|[âa]g[ée]e?\s(?:de\s)?|(?:fête|fêter|fêté|a|ses)\s(?=[\w-]{2,20}\sans)",
+}
+_NTH = r"(?<![\w.])(?P<age>(?:9\d|1[01]\d)"
+_BIRTHDAYS = {
+    "en": rf"{_NTH}(?:st|nd|rd|th))\s(?:birthday|bday|b-day)",
+    "de": rf"{_NTH})\.?\s?(?:geburtstag|geb\.tag)",
+    "es": rf"{_NTH})º?\scumpleaños",
+    "fr": rf"{_NTH})(?:e|ème)?\s(?:anniversaire|bougies)",
 }
 _NO_VALUE = (
     r"(?!\w)(?![.,:/]\d)(?!\s?%)(?!\s?(?:percent|prozent|por ciento|pour cent|mg|mcg|µg|ug|g|kg|"
@@ -63,7 +75,7 @@ _NO_VALUE = (
     r"tagen|días|jours|d|"
     r"weeks?|wks?|wochen|months?|mmol|meq|iu|units?|u|on ra|on room|on \d|ra|sat|o2|degrees?|grad|"
     r"systolic|times|x|"
-    r"points?|beds?|patients|pts|patienten|meter|euro|dollars|bucks|pages|people|miles|km|"
+    r"points?|beds?|patients|pts|patienten|meter|db|dioptri\w*|euro|dollars|bucks|pages|people|miles|km|"
     r"steps)\b)(?!\s?[°€$])"
 )
 # Words of what is measured, numbered or counted: a number behind them is no age.
@@ -77,7 +89,9 @@ _VALUES = (
     "bett cama lit hab ward station case fall page ext dect tel fio2 pco2 po2 paco2 iq score moca "
     "type cup size "
     "gauge icd covid route highway bus nr no number code ca ldl chol max target goal sodium "
-    "chloride block op pathway"
+    "chloride block op pathway again rest peak baseline exertion psa cea afp lactate urea bun bicarb "
+    "amylase lipase ck tsh pth b12 folate hdl tg triglycerides iop etco2 bmi height volume fev1 ef albumin "
+    "nh3 ammonia seizing dose"
 )
 _BLOCKED = re.compile(
     rf"(?:(?<!\w)(?:{'|'.join(_VALUES.split())})[\s:=~<>.]{{0,3}}(?:,\s|\(|"
@@ -102,7 +116,11 @@ def find(source: Source) -> Iterable[Hit]:
 def _patterns(language: str) -> tuple[tuple[str, Trust, re.Pattern[str]], ...]:
     words, units, cues = _WORDS[language], _UNITS[language], _CUES[language]
     either = rf"(?:{_FIGURE}|{words})"
-    behind = r"(?:[^\W\d_]\.?(?:,\s|,|\s\(|\)\s)|\b(?:in|bed|bett|zi\.?|cama|lit)\s\d{1,3}[a-z]?,\s)"
+    behind = (
+        r"(?:[^\W\d_]\.?\)?(?:,\s|,|\s\(|\)\s)|[^\W\d_][\"”»]\s|"
+        r"\balso\s|(?<=19[0-3]\d)(?:,?\s(?:also|so|now|jetzt)\s|\s\()|"
+        r"\b(?:in|bed|bett|[Zz]i\.?|cama|lit)\s\d{1,3}[a-z]?,\s)"
+    )
     return (
         ("unit", Trust.SURE, re.compile(rf"{_FREE}(?P<age>{_FIGURE}){units}", re.IGNORECASE)),
         ("unit", Trust.SURE, re.compile(rf"(?<!\w)(?P<age>{words}){units}", re.IGNORECASE)),
@@ -123,9 +141,19 @@ def _patterns(language: str) -> tuple[tuple[str, Trust, re.Pattern[str]], ...]:
         (
             "apposition",
             Trust.SOFT,
-            re.compile(rf"{behind}(?P<age>{_FIGURE}){_NO_VALUE}(?=\)|[,;.!?]|\s[(a-zäöüß/]|$)"),
+            re.compile(rf"{behind}(?P<age>9\d|10\d){_NO_VALUE}(?=\)|[,;.!?]|\s[(a-zäöüß/A-Z]|$)"),
         ),
         ("apposition", Trust.SOFT, re.compile(rf"{behind}(?P<age>(?i:{words})){_NO_VALUE}(?=\)|[,;.!?]|$)")),
+        # "Ivy P. is 101 and furious", "Ruthanne in 22 is 97".
+        (
+            "is",
+            Trust.SOFT,
+            re.compile(
+                rf"(?:[A-Z][a-z'’-]+|[A-Z]\.|\bin\s\d{{1,3}}[A-Za-z]?)\s(?:is|turns|turned)\s(?P<age>9\d|10\d){_NO_VALUE}"
+                r"(?=[,;.!?)]|\s(?:and|but|with|still|lives|has|who|so|tomorrow|today)\b|$)"
+            ),
+        ),
+        ("birthday", Trust.SURE, re.compile(_BIRTHDAYS[language], re.IGNORECASE)),
         # "room 118 is ninety-seven": a word for a number is hardly a value.
         ("is", Trust.SOFT, re.compile(rf"(?<!\w)(?:is|'s|ist)\s(?P<age>{words}){_NO_VALUE}", re.IGNORECASE)),
     )

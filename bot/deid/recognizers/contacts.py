@@ -64,7 +64,9 @@ PUBLIC = shapes.bag(
     "swissmedic.ch ages.at guiasalud.es seguridaddelpaciente.es crat.fr theriaque.org "
     "icd10data.com icd.who.int "
     "snomed.org loinc.org genome.ucsc.edu gnomad.broadinstitute.org varsome.com pubmed.gov "
-    "google.com youtube.com"
+    "google.com youtube.com brugadadrugs.org crediblemeds.org qtdrugs.org hiv-druginteractions.org "
+    "hep-druginteractions.org covid19-druginteractions.org cancer-druginteractions.org drugs.com "
+    "e-lactancia.org lecrat.fr"
 )
 _V4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?:/\d{1,2})?(?::\d{2,5})?(?![\w]|\.\d)")
 _V6 = re.compile(r"(?<![\w:.])[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:%\w{1,15}|/\d{1,3})?(?![\w:])", re.I)
@@ -81,16 +83,22 @@ _AT = re.compile(r"(?<![\w@./])@([^\W_](?:[\w.-]{0,40}\w)?)")
 _SOCIAL = re.compile(
     r"(?<![^\W_])(?:insta(?:gram)?|ig|twitter|tik ?tok|snap(?:chat)?|facebook|fb|telegram|"
     r"signal|wechat|whatsapp|threads|"
-    r"bluesky|mastodon|discord|reddit|linked ?in|skype|line id|matrix|handle|username|user "
-    r"?name|benutzername|"
+    r"bluesky|mastodon|discord|reddit|linked ?in|skype|line id|matrix|handle|username|"
+    r"portal(?: login| user)?|"
+    r"user ?name|benutzername|"
     r"screen ?name|usuario|identifiant|pseudo)(?![^\W_])",
     re.I,
 )
 _NICK = re.compile(r"[^\W_][\w.-]{2,40}")
 _ORDINARY = re.compile(r"\d|(?:\w\.)+\w?\Z")
-_PLAIN = shapes.bag("handle signal snap threads pseudo matrix usuario fb ig")
+_PLAIN = shapes.bag("portal handle signal snap threads pseudo matrix usuario fb ig")
+# "jb_pharmD": a login; nothing in running text is joined by an underscore.
+_LOGIN = re.compile(
+    r"(?<![\w@/.:-])[a-z][a-z0-9]{1,20}_(?=[\w]{0,20}[a-z])[A-Za-z0-9]{2,20}(?![\w/.]\w|[_(])"
+)
 _REDDIT = re.compile(r"(?<![\w/])/?u/([\w-]{3,30})")
 _COMMON = shapes.bag(
+    "kollege kollegin kollegen kolleginnen colleagues "
     "home bedside all room here everyone channel team alle todos tous rounds night nights day "
     "days work noon midnight "
     "icu itu ed er or ot ward the his her my our times rate max least around about once "
@@ -209,5 +217,8 @@ def _nicks(text: str) -> Iterator[Hit]:
                 yield Hit(nick.start(), nick.start() + len(name), Kind.HANDLE, Trust.SURE, "nick")
                 break
             here = nick.end()
+    if "_" in text:
+        for login in _LOGIN.finditer(text):
+            yield Hit(login.start(), login.end(), Kind.HANDLE, Trust.SOFT, "login")
     for user in _REDDIT.finditer(text):
         yield Hit(user.start(), user.end(), Kind.HANDLE, Trust.SURE, "nick")

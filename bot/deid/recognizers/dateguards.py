@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from bot.deid.calendars import MONTHS, SHORT
 from bot.deid.model import Source, Trust
 from bot.deid.recognizers import datewords
-from bot.deid.recognizers.dateforms import Form
+from bot.deid.recognizers.dateparts import Form
 from bot.deid.recognizers.datewords import words
 
 _REACH = 48  # characters looked at on either side
@@ -62,7 +62,9 @@ def _numeric(place: Place) -> Trust | None:
     numbers = [int(digits) for digits in re.findall(r"\d+", place.text)]
     if min(numbers[:2]) > 12 or place.last in words("v version ver build fw firmware software release ratio"):
         return None
-    if place.last in words("bipap vent settings score scores peep strength power"):
+    if place.last in words(
+        "bipap vent settings score scores peep strength power apgar apgars ap apgar-werte ph mrc"
+    ):
         return None
     if len(re.findall(r"\d+", place.text)[-1]) == 2 and place.next.casefold() in datewords.UNITS:
         return None
@@ -73,14 +75,21 @@ def _pair(place: Place) -> Trust | None:
     """Two figures with a slash: a date after a cue, or where it can hardly be a score."""
     first, second = (int(digits) for digits in re.findall(r"\d+", place.text))
     previous = place.previous
-    if min(first, second) > 12 or (first, second) == (24, 7):
+    if min(first, second) > 12 or (first, second) == (24, 7) or _scored(place, second):
         return None
+    if place.last in datewords.HAPPENED or (
+        place.last in ("is", "was") and previous[1:2] and previous[1] in datewords.HAPPENED
+    ):
+        return Trust.SOFT
     if previous and (previous[0] in datewords.SCORES or previous[0].isdigit()):
         return None
+    if second in (12, 7) and place.last in words("x in at for every ~ tld"):
+        return None  # months and days, as British notes write them
     if place.next.casefold() in datewords.UNITS or re.match(r"\s?(?:mg|ml|cm|h\b|d\b|x\b)", place.after):
         return None
     cued = place.last in datewords.CUES or place.last.endswith("'s")
     event = any(word in datewords.EVENTS for word in previous[:3])
+    event = event and not place.before.rstrip().endswith((".", "?", "!"))
     if max(first, second) > 12:
         # "11/30" is a score after its name only, "4/21" hardly ever.
         return None if any(word in datewords.SCORES for word in previous[:2]) and not cued else Trust.SOFT
@@ -95,8 +104,26 @@ def _pair(place: Place) -> Trust | None:
     return Trust.SOFT if event and not any(word in datewords.SCORES for word in previous[:3]) else None
 
 
+def _scored(place: Place, second: int) -> bool:
+    """Whether a pair is a score by what stands beside it: a mode of ventilation, a score out of the same."""
+    if place.next.casefold() in datewords.VENTILATED or _NODES.match(place.last):
+        return True
+    around = f"{place.before[-32:]} {place.after[:32]}"
+    return second > 12 and any(
+        int(one[2]) == second and int(one[1]) > 12 for one in _OTHER_PAIR.finditer(around)
+    )
+
+
+_NODES = re.compile(r"[ypc]{0,2}n\d[a-c]?\Z")
+_OTHER_PAIR = re.compile(r"(?<![\d/])(\d{1,2})/(\d{1,2})(?![\d/])")
+
+
 def _cued_pair(place: Place) -> Trust | None:
-    if place.next.casefold() in datewords.UNITS or place.last in datewords.SCORES:
+    if place.next.casefold() in datewords.UNITS | datewords.VENTILATED or place.last in datewords.SCORES:
+        return None
+    if place.text.endswith(("/52", "/40")) or (place.text.endswith(("/12", "/7")) and place.last == "in"):
+        return None  # weeks, weeks of gestation, months and days, as British notes write them
+    if place.last == "on" and int(place.text.partition("/")[2]) < 18:
         return None
     padded = place.text[0] == "0" and int(place.text[-2:]) > 31
     led = place.last in words(
@@ -150,8 +177,8 @@ def _month_day(place: Place) -> Trust | None:
         return None
     if (
         month in ("may", "march")
-        and place.last not in datewords.MONTH_CUES
-        and not re.search(r"\d(?:st|nd|rd|th)|\d{4}", place.text)
+        and place.last not in datewords.MONTH_CUES | datewords.EVENTS
+        and not re.search(r"\d(?:st|nd|rd|th)|\d{4}|(?:nineteen|twenty)\s\w", place.text)
     ):
         return None
     if month in ("MAR", "OCT") and place.text.upper() != place.text:
@@ -171,8 +198,10 @@ def _month_alone(place: Place) -> Trust | None:
     led = len(place.text.split()) > 1 or "-" in place.text or place.last in datewords.MONTH_CUES
     after = place.next.casefold()
     if place.language == "en":
-        if low == "march" and (place.last in ("a", "the") or after in datewords.MARCHES):
+        if low == "march" and after in datewords.MARCHES:
             return None
+        if low == "march" and place.last in ("a", "the"):
+            return Trust.SOFT if word == "March" else None
         if low == "may" and (after in datewords.VERBS or not led or place.last in ("a", "de", "en")):
             return None
         if not led and word.islower() and low in ("march", "august"):
@@ -197,6 +226,8 @@ def _short_month(place: Place) -> Trust | None:
     if place.language == "en" and word.casefold() == "may":
         return None
     if len(place.text.split()) > 1 or "-" in place.text:
+        return place.trust
+    if word.istitle() and place.last in datewords.EVENTS:
         return place.trust
     if place.last not in datewords.MONTH_CUES or place.last in ("a", "de", "and", "or", "the", "el", "al"):
         return None
@@ -231,6 +262,10 @@ def _english_weekday(place: Place) -> Trust | None:
     after = place.next.casefold()
     if len(place.text.split()) > 1 or after in datewords.PART_OF_DAY:
         return place.trust
+    if (word in ("sat", "sun") and (place.before.endswith("-") or place.last in ("arctic", "fat"))) or (
+        word == "sat" and after in ("phone", "phones", "tel")
+    ):
+        return None
     if (
         re.match(r"\s?(?:[<>=~:]\s?)?\d{2,3}(?!\d|:|[ap]m|\d?\s?(?:am|pm|h))\s?%?", place.after)
         and word == "sat"
@@ -241,7 +276,9 @@ def _english_weekday(place: Place) -> Trust | None:
     if word in ("wed", "fri"):
         return place.trust
     if place.last in datewords.CUES | words(
-        "this last next every each & wed fri mon sun sat tues thurs weds come for out"
+        "this last next every each & wed fri mon sun sat tues thurs weds come for out my your her his"
+        if word != "sat" or place.text.istitle()
+        else "this last next every each & wed fri mon sun tues thurs weds come for out"
     ):
         return None if word == "sat" and after in ("probe", "of") else place.trust
     if word == "mon":
@@ -254,10 +291,13 @@ def _english_weekday(place: Place) -> Trust | None:
     return place.trust
 
 
-_PAIRED = re.compile(r"\s?(?:-|/|,|\+|&|u\.|und|bis|oder)\s?(?:mo|di|mi|do|fr|sa|so)\b", re.IGNORECASE)
+_PAIRED = re.compile(r"\s?(?:-|/|,|\+|&|u\.|und|bis|oder|auf)\s?(?:mo|di|mi|do|fr|sa|so)\b", re.IGNORECASE)
 _PAIRED_BEFORE = re.compile(
-    r"\b(?:mo|di|mi|do|fr|sa|so)\s?(?:-|/|,|\+|&|u\.|und|bis|oder)\s?$", re.IGNORECASE
+    r"\b(?:mo|di|mi|do|fr|sa|so)\s?(?:-|/|,|\+|&|u\.|und|bis|oder|auf)\s?$", re.IGNORECASE
 )
+
+
+_NEAR_WEEKDAY = re.compile(r"(?<!\w)(?:Mo|Di|Mi|Do)(?!\w)")
 
 
 def _german_weekday(place: Place) -> Trust | None:
@@ -269,6 +309,11 @@ def _german_weekday(place: Place) -> Trust | None:
         return place.trust
     if _PAIRED.match(place.after) or _PAIRED_BEFORE.search(place.before[-8:]):
         return place.trust if not word.islower() or word == "mo" else None
+    if re.search(r"\d\s?\Z", place.before):
+        return None  # months: "14 Mo"
+    listed = not after or after[0].islower() or _NEAR_WEEKDAY.search(f"{place.before}|{place.after}")
+    if word in ("Mo", "Di", "Mi", "Do") and listed and place.last not in datewords.TITLES:
+        return Trust.SOFT
     if place.last not in datewords.DE_CUES or word == "so":
         return None
     if word == "So" or word.casefold() == "fr":
@@ -285,6 +330,8 @@ def _romance_weekday(place: Place) -> Trust | None:
 
 def _feast(place: Place) -> Trust | None:
     low = place.text.casefold()
+    if place.next.casefold() in ("disease", "factor", "cactus", "lights"):
+        return None
     if low in ("eid", "cny", "holi") and place.text.isupper() and low != "cny":
         return None
     return Trust.SOFT if low in words("noel eid waitangi onam pascua reyes carnaval") else place.trust
@@ -297,16 +344,35 @@ _COUNTED = re.compile(
     r"opinion|line|admission|course|round|set|pass|look|stage|place|heart|degree|case|trop|troponin|presentation|"
     r"seizure|shift|night|bed|patient|pt|bottle|litre|liter|bag|unit|call|page|consult|try|ave|avenue|st|street|"
     r"pregnancy|baby|relapse|infusion|block|av|shock|arrest|infection|stroke|fall|dka|exacerbation|"
-    r"order|vaccine|jab|booster|ray|hand|stage|gear|party|most|last|sound|intention|gravida|cousin)\b",
+    r"order|lady|gent|guy|twin|half|chance|admit|kidney|lesion|vaccine|jab|booster|ray|hand|stage|gear|party|most|last|sound|intention|gravida|cousin)s?\b",
     re.IGNORECASE,
 )
 
 
+_NTH = re.compile(r"\d+(?:st|nd|rd|th)\Z")
+
+
+def _worded_ordinal(place: Place) -> Trust | None:
+    """ "the twenty second": a day of the month unless it counts what follows."""
+    if _COUNTED.match(place.after):
+        return None
+    noun = re.match(
+        r"\s?(?:[.,;!?)\n]|$)|\s(?:not|and|or|at|on|if|for|with|is|was|then|ring|in|by|to)\b", place.after
+    )
+    led = place.previous[1:2] and place.previous[1] in datewords.CUES | words(
+        "is was on the not have has for"
+    )
+    return Trust.SOFT if noun is not None or led else None
+
+
 def _ordinal(place: Place) -> Trust | None:
     """A bare day of the month: "the 19th"."""
-    if _COUNTED.match(place.after) or re.match(r"\s(?:and|to|or|-)\s\d", place.after):
-        return None
     previous = place.previous
+    following = re.match(r"\s(?:and|to|or|-)\s\d", place.after) is not None
+    if _COUNTED.match(place.after) or (following and place.last not in datewords.CUES):
+        return None
+    if place.last in ("and", "or", "to") and previous[1:2] and _NTH.match(previous[1]):
+        return Trust.SOFT if any(word in datewords.CUES for word in previous[2:4]) else None
     if place.last in ("the", "this"):
         previous = previous[1:]
         if not previous or place.before.rstrip().endswith((".the", ", the")):
@@ -333,7 +399,8 @@ def _long_weekend(place: Place) -> Trust | None:
     named = first in MONTHS["en"] or first in words(
         "easter labour labor waitangi queen's king's victoria civic christmas"
     )
-    return place.trust if named else None
+    led = first == "the" and place.last in datewords.CUES | words("over this")
+    return place.trust if named or led else None
 
 
 def _dotted(place: Place) -> Trust | None:
@@ -373,6 +440,8 @@ _COUNTED_DE = re.compile(
 
 def _day_alone(place: Place) -> Trust | None:
     """`am 12.` in German; a noun behind it is what is counted."""
+    if re.match(r"\s(?:oder|und)\s(?:der |die |dem |den )?\d{1,2}\.\s", place.after):
+        return None
     if place.last not in words("am vom zum bis dem der den") or _COUNTED_DE.match(place.after):
         return None
     if place.last in ("der", "den", "dem") and re.match(r"\s[a-zäöü]", place.after):
@@ -416,6 +485,7 @@ _GUARDS: dict[str, Callable[[Place], Trust | None]] = {
     "short weekday": _short_weekday,
     "feast": _feast,
     "ordinal": _ordinal,
+    "worded ordinal": _worded_ordinal,
     "some day": _some_day,
     "long weekend": _long_weekend,
     "dotted": _dotted,

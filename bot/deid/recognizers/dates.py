@@ -12,13 +12,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from bot.deid import holidays
-from bot.deid.calendars import WEEKDAYS
+from bot.deid.calendars import MONTHS, WEEKDAYS
 from bot.deid.model import Hit, Kind, Source, Trust
 from bot.deid.recognizers import dateforms, dateguards
-from bot.deid.recognizers.dateforms import Form
+from bot.deid.recognizers.dateparts import Form
 
 _TOKEN = re.compile(r"[^\W\d_]+|\d+")
 _COMPOUNDED = WEEKDAYS["de"]  # "Dienstagabend"
+_MONTHS = tuple(MONTHS["de"])
+_PART_OF_MONTH = ("woche", "hälfte", "wochenende", "mitte", "anfang", "ende")
 _BEFORE, _AFTER = 64, 56  # characters around a word of the calendar in which the rest of a date stands
 
 
@@ -54,12 +56,19 @@ def _places(text: str, words: Mapping[str, str], feasts: frozenset[str]) -> dict
         start = token.start()
         if word[0].isdigit():
             places.setdefault("number", []).append(start)
-        anchor = words.get(word) or ("weekday" if word.startswith(_COMPOUNDED) else None)
+        anchor = words.get(word) or _compound(word)
         if anchor is not None:
             places.setdefault(anchor, []).append(start)
         if word in feasts:
             places.setdefault("feast", []).append(start)
     return places
+
+
+def _compound(word: str) -> str | None:
+    """The anchor of a German compound: "Dienstagabend", "Kirchweihmontag", "Juniwoche"."""
+    if word.startswith(_COMPOUNDED) or word.endswith(_COMPOUNDED):
+        return "weekday"
+    return "month" if word.startswith(_MONTHS) and word.endswith(_PART_OF_MONTH) else None
 
 
 def _matches(form: Form, text: str, places: Mapping[str, list[int]]) -> Iterator[re.Match[str]]:

@@ -24,7 +24,8 @@ EVENTS = words(
     "bloods fitted implanted placed appt f/u visit exam study collected coll drawn done repeat prior "
     "comparison scan biopsy bx inr hb a1c culture cultures eeg egd cabg appy lap xr us clinic wound "
     "postop referred scheduled booked slot missed last dose given admission imaging films injury fall "
-    "onset befund aufnahme aufn entlassung entl op kontrolle labor termin mrt ct rückverlegung ingreso "
+    "onset shot jab vax out abd befund aufnahme aufn entlassung entl op kontrolle labor termin mrt ct "
+    "rückverlegung ingreso "
     "alta tac cita parte rdv scanner irm consult datée date dates signed wrote born fecha"
 )
 SCORES = words(
@@ -33,7 +34,9 @@ SCORES = words(
     "asa grade stage hr sats sat spo2 ta hta tension tas pa rass cam nihss wells qsofa sofa heart abcd2 "
     "timi hasbled peep ps bipap cpap vent ventilator fio2 settings mrc kg tab tabs tablet tablets half "
     "eva schmerz kraft glasgow visus od os ou r l ns vs quad dtrs dtr deltoid biceps grip edema oedema "
-    "pulses pitting c l5 l4 c5 c6 c7 t12 l3 s1 fractions"
+    "pulses pitting fab frax pip niv barthel berg tinetti "
+    "suboxone zubsolv entresto symbicort targin "
+    "cultures bcx bottles sets c l5 l4 c5 c6 c7 t12 l3 s1 fractions"
 )
 UNITS = words(
     "mg mcg ml l kg g tab tabs tablet tablets cap caps strength power murmur systolic sem esm psm "
@@ -44,6 +47,13 @@ UNITS = words(
     "horas años jours semaines mois ans comprimidos comprimés tonsils litres reps people visits "
     "criteria beds staff nurses percent"
 )
+# Right behind one of these a pair of figures is a date, whatever the figures are.
+HAPPENED = words(
+    "admitted adm discharged dc'd d/c'd seen dated bday birthday inserted changed exchanged removed replaced "
+    "clipped coiled stented extubated intubated trached trachy decannulated transferred born died opened "
+    "resited repatriated evd tcu tci"
+)
+VENTILATED = words("bipap cpap niv nc bilevel hfnc hfno simv psv vni nasal")
 VERBS = words(
     "be have need needs not also require cause help well still indicate represent respond want get go "
     "or come take lead occur show i we they he she you it the just only even then help benefit develop "

@@ -125,6 +125,8 @@ def _short(text: str, at: int) -> shapes.Value | None:
 
 def _meant(text: str, value: shapes.Value, loose: bool) -> bool:
     shown = text[value.start : value.end]
+    if shown[:2] in ("3s", "7s"):
+        return False  # the serial sevens of a mental state
     if value.letters == 0 and (shapes.is_year(shown) or shapes.is_decimal(shown) or value.digits < 4):
         return False
     if value.letters == 0 and value.words and (value.digits < 5 or shapes.is_clock(shown)):

@@ -92,7 +92,7 @@ LABELS: tuple[Label, ...] = (
         + _NO
         + r")?|acc(?:n|ession)?[ .]*"
         + _NO
-        + r"|acc(?=\.? ?[a-z]{1,4}\d)|specimens?(?: ?"
+        + r"|acc(?=\.? ?[a-z]{1,4}[ -]?\d{2})|specimens?(?: ?"
         + _NO
         + r")?|sample ?"
         + _NO
@@ -153,7 +153,7 @@ LABELS: tuple[Label, ...] = (
         True,
     ),
     Label(
-        r"auftrag|fall|akte|anzeige|zahl|rechnung|ticket|vorgang|befund|konserve|rezept|az|gz|"
+        r"auftrag|quittung|fall|akte|anzeige|zahl|rechnung|ticket|vorgang|befund|konserve|rezept|az|gz|"
         r"vertrag|zählkarte|karte",
         _R,
         5,
@@ -322,6 +322,32 @@ LABELS: tuple[Label, ...] = (
         True,
     ),
     Label(r"(?:buchungs|zugangs|termin-?|booking |promo |reservation )(?:codes?|refs?)", _O, 3),
+    Label(r"gms|dps", _P, 5, False, True),
+    Label(r"c\.c\.?(?= ?\d{1,2}[.\d])|c[eé]dula|rut(?= ?\d)", _N, 6),
+    Label(
+        r"(?:organ |sperm |egg |oocyte )?(?:donor(?= [a-z]{2,5}\d{3})|(?:donor|recipient) ?"
+        + _NO
+        + r")|subject(?: ?"
+        + _NO
+        + r")?|participant(?: ?"
+        + _NO
+        + r")?|proband(?:in)?(?:en)?[- ]?(?:id|nr|nummer)?|screening ?"
+        + _NO
+        + r"|randomi[sz]ation ?"
+        + _NO
+        + r"|(?:funk)?rufname|funkkenn(?:ung|er)",
+        _R,
+        3,
+    ),
+    Label(
+        r"charts?(?= ?[a-z]{0,2}-?\d{5})|(?:police|incident|custody) (?:log|ref)(?: ?" + _NO + r")?", _R, 4
+    ),
+    Label(
+        r"(?:key ?safe|lock ?box|key ?box|keypad|schlüssel(?:safe|tresor|box|kasten))"
+        r"(?:[ (]{1,2}(?:code|pin|no|number))?",
+        _O,
+        4,
+    ),
     # anything that is called a number
     Label(
         r"nr|n°|nº|№|num(?:ber)?|nummer|numéro|número|no\.|no(?=:)|no(?= ?[a-z]{0,4}[ -]?\d{4})|"
@@ -335,6 +361,11 @@ LABELS: tuple[Label, ...] = (
         r"]{2,16}))?|letzte[n]? (?:vier|4|drei|3)(?: ziffern)?|endziffern?",
         _O,
         3,
+    ),
+    Label(
+        r"tube|sticker|étiquette|etikett|etiqueta",
+        _R,
+        4,
     ),
     Label(
         r"wrist ?bands?|bracelet|armband|label|sticker|etikett|étiquette|etiqueta|face ?sheet|"

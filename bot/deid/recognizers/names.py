@@ -9,18 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from bot.deid.lexicon import cues, phrases, terms
-from bot.deid.lexicon.again import everywhere
-from bot.deid.lexicon.cued import CuedNames
+from bot.deid.lexicon import cues, terms
 from bot.deid.lexicon.cues import Cue
-from bot.deid.lexicon.exempting import exempt
-from bot.deid.lexicon.phrases import How
 from bot.deid.lexicon.sections import section
-from bot.deid.lexicon.shaped import ShapedNames
 from bot.deid.lexicon.tokens import begins, gap
 from bot.deid.model import Hit, Kind, Source, Trust
+from bot.deid.recognizers.people import phrases
+from bot.deid.recognizers.people.again import everywhere
+from bot.deid.recognizers.people.cued import CuedNames
+from bot.deid.recognizers.people.exempting import exempt, sayings
+from bot.deid.recognizers.people.phrases import How
+from bot.deid.recognizers.people.shaped import ShapedNames
 
-__all__ = ["everywhere", "exempt", "find"]
+__all__ = ["everywhere", "exempt", "find", "sayings"]
 
 _LEADING = section("name leading particle")
 _STRONG = (Cue.TITLE, Cue.DOCTOR)

@@ -140,7 +140,7 @@ _FORMS: tuple[_Form, ...] = (
     # Australia and New Zealand
     _Form(
         "medicare",
-        _form(r"[2-6]\d{3}[ -]?\d{5}[ -]?\d(?:[ -/]?[1-9](?:-\d)?)?"),
+        _form(r"[2-6]\d{3}[ -]?\d{5}[ -]?\d(?: ?[-/]? ?[1-9](?:-\d)?)?"),
         _cue("medicare|mcn|mc no"),
         checks.medicare,
         _S,
@@ -310,6 +310,9 @@ def _trust(form: _Form, text: str, start: int, value: str) -> Trust | None:
         valid = False
     if form.cue is not None and _cued(form.cue, text, start):
         return Trust.PROVEN if valid else Trust.SURE
+    tail = value.rpartition(" ")[2]
+    if len(value) - len(tail) == 4 and (shapes.is_year(tail) or shapes.is_clock(tail)) and value[0].isalpha():
+        return None  # an abbreviation before a year or a time: "LTX 2021"
     return form.bare if valid else form.odd
 
 

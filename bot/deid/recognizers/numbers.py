@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from bot.deid.model import Hit, Kind, Source, Trust
 from bot.deid.recognizers import checks, shapes
@@ -47,7 +48,7 @@ _LITERATURE = shapes.bag(
     "mim orpha nct eudract trial eortc swog "
     "nsabp rtog cas rxnorm rxcui atc dsm dsm-5 fehler fehlercode error erreur port version "
     "build zip plz din iso mondo hpo "
-    "guideline leitlinie bin awmf nct isrctn"
+    "item items guideline leitlinie bin awmf nct isrctn"
 )
 _LABS = shapes.bag(
     "plt thrombo plts platelet platelets thrombos thrombozyten plaquetas plaquettes pq wbc wcc gb "
@@ -71,13 +72,13 @@ _CARD = re.compile(
 _IBAN = re.compile(r"(?<![^\W_])[A-Z]{2}\d\d(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![^\W_])")
 _UNKNOWN = re.compile(
     r"(?<![^\W_])(?:unknown|unidentified|unbekannte?r?|(?:var[oó]n|mujer|paciente) "
-    r"desconocid[oa]|inconnu|john doe|jane doe)"
+    r"desconocid[oa]|inconnu|john doe|jane doe|j\.? doe)"
     rf"(?: [A-Z][a-z]+)?[ {shapes.DASHES}](?:#? "
     rf"?)((?:[A-Z]{{1,4}}[{shapes.DASHES}])?\d[\d{shapes.DASHES}]{{0,12}})(?![^\W_])",
     re.I,
 )
 _ENDS = re.compile(
-    r"(?<![^\W_])(?:(?:ends?|ending|finishes) ?(in|with)?|(endet|endend|enden) (?:auf|mit)|"
+    r"(?<![^\W_])(?:(?:ends?|ending|finish(?:es|ing)) ?(in|with)?|(endet|endend|enden) (?:auf|mit)|"
     r"(?:acaba|termina(?:d[oa])?) (en)|"
     r"(?:finit|se termine) (?:par))(?![^\W_])",
     re.I,
@@ -88,7 +89,13 @@ _NUMBERED = re.compile(
     r"numéro|número|n[°º])\W{1,3}\w{0,12}\W{0,2}\Z",
     re.I,
 )
-_PRESSURE = re.compile(r"\d{2,3}/\d{2,3}[A-Za-z]+\Z")
+_PRESSURE = re.compile(r"\d{2,3}/\d{2,3}/?[A-Za-z]+\Z")
+_TITRE = re.compile(r"(?<!\d)1 ?: ?$")
+_BILLED = re.compile(r"9\d{4}\Z")  # procedures in CPT
+_BILLING = re.compile(
+    r"(?<![^\W_])(?:bill|bills|billed|billing|cpt|rvus?|wrvus?|modifier|coding|denied)(?![^\W_])", re.I
+)
+_PAIR = re.compile(r"\d{2,3}/\d{2,3}\Z")
 _JOINT = re.compile(r"\s?(?:/|,|;|and|und|y|et|or|oder|&|not|nicht)\s(?:the )?")
 _DOI = re.compile(r"10\.\d{4,9}/\S{3,80}")
 _CATALOGUE = re.compile(r"REF:? ?[\w./-]{3,20}(?=[,;/ ]{1,4}(?:LOT|SN|S/N))")
@@ -97,6 +104,25 @@ _PASSWORD = re.compile(
     r"ist| es| est)?[ :=]{1,3}(?=\S{0,24}\d)(\S{4,24})",
     re.I,
 )
+# Spoken figures, at least six in a row.
+_SPOKEN = {
+    "en": re.compile(
+        r"(?<![^\W_])(?:(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|niner|double|triple)"
+        r"[ ,-]{1,2}){5,20}"
+        r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|niner)(?![^\W_])",
+        re.I,
+    ),
+    "de": re.compile(
+        r"(?<![^\W_])(?:(?:null|eins|zwei|zwo|drei|vier|fünf|sechs|sieben|acht|neun)[ ,-]{1,2}){5,20}"
+        r"(?:null|eins|zwei|zwo|drei|vier|fünf|sechs|sieben|acht|neun)(?![^\W_])",
+        re.I,
+    ),
+}
+# The file of a German court: "SG 14 U 223/23".
+_COURT = re.compile(
+    r"(?<![\w.,/-])(?:(?:AG|LG|OLG|SG|LSG|VG) )?(?:\d{1,4} [A-Z][A-Za-z]{0,4}|XVII|XIV) "
+    r"\d{1,5}/\d{2}(?![\w%]|[.,/-]\d)"
+)
 _ROUND = re.compile(r"[1-9]\d?0{3,}\Z|[1-9]\d*0{3}\Z")
 
 
@@ -104,8 +130,14 @@ def find(source: Source) -> Iterable[Hit]:
     """Numbers behind labels, cards, accounts, and codes that are hardly anything but somebody's number."""
     text = source.text
     places = Places(text)
+    if source.language in _SPOKEN:
+        for spoken in _SPOKEN[source.language].finditer(text):
+            yield Hit(spoken.start(), spoken.end(), Kind.OTHER, Trust.SURE, "spoken")
     if len(places.digits) < 2:
         return
+    if source.language == "de" and "/" in text:
+        for court in _COURT.finditer(text):
+            yield Hit(court.start(), court.end(), Kind.RECORD, Trust.SURE, "court file")
     public = [(doi.start(), doi.end()) for doi in _DOI.finditer(text)] if "10." in text else []
     public += [(model.start(), model.end()) for model in _CATALOGUE.finditer(text)] if "REF" in text else []
     for hit in (*_labelled(places), *_endings(text), *_accounts(text), *_coded(places), *_grouped(text)):
@@ -147,14 +179,11 @@ def _endings(text: str) -> Iterator[Hit]:
         value = _TAIL.match(text, end.end(), min(len(text), end.end() + 24))
         if value is None or shapes.quantity(text, value.start(1), value.end(1)) or shapes.is_date(value[1]):
             continue
-        said = end[1] is not None or _NUMBERED.search(text, max(0, end.start() - 24), end.start()) is not None
-        if said and (len(value[1]) > 2 or _NUMBERED.search(text, max(0, end.start() - 24), end.start())):
-            clock = (
-                shapes.is_clock(value[1])
-                and _NUMBERED.search(text, max(0, end.start() - 24), end.start()) is None
-            )
-            if not clock:
-                yield Hit(value.start(1), value.end(1), Kind.OTHER, Trust.SURE, "ending")
+        nought = value[1][0] == "0" and len(value[1]) > 3 and not shapes.is_clock(value[1])
+        numbered = _NUMBERED.search(text, max(0, end.start() - 24), end.start()) is not None
+        said = nought or end[1] is not None or numbered
+        if numbered or (said and len(value[1]) > 2 and not shapes.is_clock(value[1])):
+            yield Hit(value.start(1), value.end(1), Kind.OTHER, Trust.SURE, "ending")
 
 
 def _second(text: str, label: Label, value: shapes.Value) -> Iterator[Hit]:
@@ -190,6 +219,8 @@ def _meant(text: str, label: Label, value: shapes.Value, at: int) -> bool:
     if value.digits <= 6 and shapes.quantity(text, value.start, value.end):
         return False
     if value.words and value.digits < 5 and not label.far:
+        return False
+    if value.words and (_PAIR.match(shown) or "item" in shapes.near(text, value.start, 2)):
         return False
     if value.words > 2 and value.digits < 4:
         return False
@@ -233,7 +264,9 @@ def _coded(places: Places) -> Iterator[Hit]:
 
 
 def _judged(text: str, start: int, end: int, shown: str, digits: int, letters: int) -> Trust | None:
-    if shapes.quantity(text, start, end) and digits < 9:
+    if (shapes.quantity(text, start, end) and digits < 9) or _TITRE.search(text, max(0, start - 4), start):
+        return None
+    if _BILLED.match(shown) and _BILLING.search(text, max(0, start - 90), min(len(text), end + 60)):
         return None
     if (
         _literary(text, start, 4 if letters == 0 and digits == 5 else 2)
@@ -270,7 +303,7 @@ def _judged(text: str, start: int, end: int, shown: str, digits: int, letters: i
 def _figures(text: str, shown: str, digits: int, start: int) -> Trust | None:
     """A code of digits alone, perhaps with dashes, slashes or points between them."""
     if shown.isdigit():
-        if digits < 5 or _measured(text, start):
+        if digits < 5 or shown == "116117" or _measured(text, start):
             return None
         if _ROUND.match(shown) and digits < 9:
             return None
@@ -282,6 +315,13 @@ def _figures(text: str, shown: str, digits: int, start: int) -> Trust | None:
         if all(shapes.is_year(part) for part in parts):
             return None
         return Trust.SOFT if digits >= 8 and max(map(len, parts)) >= 4 else None
+    steps = [int(part) for part in parts]
+    if (
+        len(parts) > 2
+        and max(steps) < 1000
+        and (0 in steps or all(high == 2 * low for low, high in pairwise(steps)) or _stepwise(steps))
+    ):
+        return None  # doses over a day, or raised and tapered
     if len(parts) == 2 and len(parts[0]) == len(parts[1]):
         low, high = int(parts[0]), int(parts[1])
         if digits < 8 or (
@@ -305,8 +345,13 @@ def _figures(text: str, shown: str, digits: int, start: int) -> Trust | None:
     return Trust.SURE if digits >= 8 else Trust.SOFT
 
 
+def _stepwise(steps: list[int]) -> bool:
+    """Whether doses rise or fall by one step: 50-40-30."""
+    return len({high - low for low, high in pairwise(steps)}) == 1
+
+
 _GROUPS = re.compile(
-    rf"(?<![\w.,/:+{shapes.DASHES}])(?:[A-Z]{{1,4}} )?\d{{1,8}}(?: ?/ ?| )\d{{1,8}}(?:(?: "
+    rf"(?<![\w.,/:+{shapes.DASHES}])(?:[A-Z]{{1,4}} ?)?\d{{1,8}}(?: ?/ ?| )\d{{1,8}}(?:(?: "
     rf"?[{shapes.DASHES}/] ?| )\d{{1,8}}){{0,8}}(?: [A-Z]{{1,2}})?"
     rf"(?![\w]|[.,:/]\d)"
 )

@@ -33,7 +33,8 @@ _STRONG = (
     r"pieps(?:er)?|pieper|sucher|"
     r"funk|busca(?:personas)?|interno|anexo|poste|bip|rufnummer|rückruf(?:nummer)?|"
     r"telefonnummer|handynr|telnr|vodafone|"
-    r"pikett|contact(?: no| number)?|numéro|num de tel|interpreter line|vocera|ascom|spectralink|zone phone"
+    r"pikett|anpiepen|anfunken|intern(?= \d{3,5})|contact(?: no| number)?|numéro|num de tel|"
+    r"interpreter line|vocera|ascom|spectralink|zone phone"
 )
 _FAX = r"(?:tele)?fax(?:nr|nummer|ed|e)?"
 _WEAK = (
@@ -41,16 +42,17 @@ _WEAK = (
     r"reach(?:able|ed)?(?: me| us| her| him)?(?: (?:on|at|under))?|text(?: me| us| her| "
     r"him)?(?: (?:on|at))?|dial|"
     r"page(?: me| us| her| him)?(?: (?:on|at))?|erreichbar(?: unter)?|(?:zu )?erreichen(?: "
-    r"unter)?|unter|rufen?(?: sie)?(?: an)?|"
-    r"anrufen?(?: unter)?|melden(?: unter| bei| sich)?|llam(?:ad|ar|en|a|e)(?:me|le|les)?(?: "
+    r"unter)?|unter|ruft?(?: (?:bitte|mal|kurz))?|rufen?(?: sie)?(?: an)?|"
+    r"anrufen?(?: unter)?|zurückrufen(?: (?:auf|unter))?|rückruf(?: (?:auf|unter))?|"
+    r"melden(?: unter| bei| sich)?|llam(?:ad|ar|en|a|e)(?:me|le|les)?(?: "
     r"al)?|marquen|marcar|"
     r"appel(?:er|ez|le)(?:-moi)?(?: au)?|joindre(?: au)?|essayez(?: le)?|rappel(?:er|ez)(?: au)?|"
     r"use mine|wählen|nummer|number|best #"
 )
 _CUES = Cues(((_STRONG, "strong"), (_FAX, "fax"), (_WEAK, "weak")))
-_EXT = re.compile(r"(?:(?<![^\W_])|(?<=\d))(?:x|X|ext\.?|EXT) ?(\d(?:-\d{3,4}|\d{0,5}))(?![\w,]|\.\d|-\d)")
+_EXT = re.compile(r"(?:(?<![^\W_])|(?<=\d))(?:x|X|ext\.?|EXT) ?(\d(?:-\d{3,4}|\d{0,5}))(?!\w|[.,]\d|-\d)")
 _NEXT = re.compile(
-    rf"(?<![\w.,])(?:nehmt (?:die )?|oder |or |od\. |bzw\.? |and |und |y |et |ou |/ "
+    rf"(?<![\w.,])(?:nehmt (?:die )?|nimm (?:die )?|oder |or |od\. |bzw\.? |and |und |y |et |ou |/ "
     rf"?)[{shapes.DASHES}]?(\d{{1,5}}(?:[ {shapes.DASHES}]\d{{2,4}}){{0,3}})(?![\w%]|[.,:/]\d)"
 )
 _CLOCKS = shapes.bag(
@@ -67,6 +69,17 @@ _INNER_DATE = re.compile(
     r"(?<!\d)\d{1,2}[/.]\d{1,2}[/.](?:\d{4}|\d{2})(?!\d)|(?<!\d)(?:19|20)\d\d-[01]\d-[0-3]\d(?!\d)"
 )
 _INTERNAL = re.compile(r"(?<![\w.,/-])(?:\d|\d\d)-\d{4}(?![\w%]|[.,/-]\d)")
+# "Durchwahl 24": two figures are enough.
+_BRANCH = re.compile(
+    r"(?<![^\W_])(?:durchwahl|dw|klappe|nebenstelle)[ \t]?[:.]?[ \t]?-?(\d{2})(?![\w%]|[.,:/-]\d)", re.I
+)
+# Four figures that somebody is "on": internal numbers, in German behind the article.
+_ON = {
+    "en": re.compile(r"(?<![^\W_])(?:i['’]?m|we['’]?re|i am|we are) on (\d{4,5})(?![\w%]|[.,:/-]\d)", re.I),
+    "de": re.compile(r"(?<![^\W_])(?:auf|an|unter) (?:der|die) (\d{4})(?![\w%]|[.,:/-]\d)"),
+}
+_EMERGENCY = shapes.bag("110 112 911 999 111 144 117 118 119 061 091 000")
+_DOSES = re.compile(r"(?<!\d)\d{1,3}-\d{1,3}-\d{1,3}(?!\d)")
 _SHORTEST = 3
 _REACH = 60
 
@@ -87,6 +100,16 @@ def find(source: Source) -> Iterable[Hit]:
         if sum(end - start for start, end in run.groups) >= 7:
             yield from _by_form(source, run)
     yield from _by_cue(text, runs)
+    for branch in _BRANCH.finditer(text):
+        yield Hit(*branch.span(1), Kind.PHONE, Trust.SURE, "extension")
+    if source.language in _ON:
+        for on in _ON[source.language].finditer(text):
+            if (
+                not shapes.is_year(on[1])
+                and (source.language == "de" or not on[1].endswith("00"))
+                and not shapes.quantity(text, *on.span(1))
+            ):
+                yield Hit(*on.span(1), Kind.PHONE, Trust.SURE, "internal")
     for internal in _INTERNAL.finditer(text):
         near = shapes.words_before(text, internal.start(), 1)
         trust = Trust.SURE if near and near[0] in _REACHED_BY else Trust.SOFT
@@ -159,6 +182,9 @@ def _judged(source: Source, run: _Run, at: int, to: int) -> Trust | None:
     if bracket and 2 <= sizes[0] <= 5 and len(sizes) > 1 and total >= 8:
         return Trust.SURE
     if len(sizes) == 4 and set(sizes) == {2} and all(gap in shapes.DASHES for gap in gaps):
+        steps = [int(figures[place : place + 2]) for place in range(0, 8, 2)]
+        if steps in (sorted(steps), sorted(steps, reverse=True)):
+            return None  # a dose that is raised or tapered
         return Trust.SOFT
     if any(gap.strip() == "." for gap in gaps) and not (figures.startswith("0") and total >= 9):
         return None
@@ -188,7 +214,9 @@ def _leading_zero(sizes: tuple[int, ...], gaps: list[str], bracket: bool) -> Tru
         return None
     if all(size <= 2 for size in sizes) and len(sizes) < 4:
         return None
-    if len({gap.strip() for gap in gaps}) > 2 or 1 in sizes[1:-1]:
+    if len(sizes) > 2 and sizes[-1] < 5 and gaps[-1].strip() == "-":
+        gaps, sizes = gaps[:-1], sizes[:-1]  # the branch of a German number
+    if len({gap.strip() for gap in gaps}) > 2 or (1 in sizes[1:-1] and gaps[0].strip() != "/"):
         return None
     return Trust.SURE
 
@@ -213,6 +241,8 @@ def _by_cue(text: str, runs: list[_Run]) -> Iterator[Hit]:
     index = 0
     for cue, force in _CUES.find(Places(text), least=3):
         end, strong, fax = cue.end(), force != "weak", force == "fax"
+        if text[cue.start() : end] == "pH":
+            continue
         while index < len(runs) and runs[index].end <= end:
             index += 1
         for run in runs[index : index + 3]:
@@ -258,6 +288,8 @@ def _cued(text: str, run: _Run, after: int, strong: bool) -> int | None:
         if digits > 15:
             break
     value = text[run.groups[0][0] : last]
+    if value in _EMERGENCY or _DOSES.search(value) or between.lower().endswith("starts with "):
+        return None
     if digits < _SHORTEST or (digits == _SHORTEST and not (strong and near)):
         return None
     if digits <= 5 and (

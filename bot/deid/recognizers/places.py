@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from bot.deid.lexicon import cues, phrases, terms
+from bot.deid.lexicon import cues, terms
 from bot.deid.lexicon.sections import LANGUAGES, section
 from bot.deid.lexicon.tokens import Token, begins, gap, tokens
 from bot.deid.lexicon.words import flags, fold
 from bot.deid.model import Hit, Kind, Source, Trust
+from bot.deid.recognizers.people import phrases
 
 _QUARTERS = (
     "north",

@@ -12,17 +12,11 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from bot.deid.model import Hit, Kind, Source, Trust
-from bot.deid.recognizers import roomwords, shapes
+from bot.deid.recognizers import roomsaid, roomwords, shapes
 from bot.deid.recognizers.cues import Cues, Places
+from bot.deid.recognizers.roomguards import END, PLACE, D, anatomy, follows, judged
 
-_D = rf"[{shapes.DASHES}]"
-# What a place is numbered with: "412", "412B", "4114-B", "503-2", "B4", "C17", "N12", "8 West", "H4".
-_PLACE = (
-    rf"(?:\d{{1,5}}(?:{_D}?[A-Za-z])?(?:{_D}\d{{1,3}}[A-Za-z]?)?|"
-    rf"[A-Z]{{1,2}}{_D}?\d{{1,4}}(?:{_D}\d{{1,2}})?[A-Za-z]?)"
-)
-_END = rf"(?![^\W_]|[.,:]\d|{_D}\d{{2}}[^\W_]| ?[°%]|/\d)"
-_JOIN = rf"(?:, ?| ?[&+/] ?|{_D}| (?:and|or|und|oder|y|et|o|ou|to|bis) )"
+_JOIN = rf"(?:, ?| ?[&+/] ?|{D}| (?:and|or|und|oder|y|et|o|ou|to|bis) )"
 _CUES = {
     "en": roomwords.ENGLISH,
     "de": roomwords.ENGLISH.replace("|ot|", "|") + "|" + roomwords.GERMAN,
@@ -33,7 +27,7 @@ _AFTER = r"[ \t]*(?:(?:no|nr|number|num|n[°º])\.?|#|:|=)?[ \t]?[#:]?"
 
 
 _CUED = {language: Cues(((words, None),)) for language, words in _CUES.items()}
-_NUMBER = re.compile(rf"{_AFTER}[ \t{shapes.DASHES}]?({_PLACE}{_END}(?:{_JOIN}{_PLACE}{_END}){{0,8}})", re.I)
+_NUMBER = re.compile(rf"{_AFTER}[ \t{shapes.DASHES}]?({PLACE}{END}(?:{_JOIN}{PLACE}{END}){{0,8}})", re.I)
 
 
 class _Found(NamedTuple):
@@ -45,17 +39,17 @@ class _Found(NamedTuple):
     end: int
 
 
-_UNIT = re.compile(rf"(?<![^\W_])({roomwords.UNITS})[ \t]?(?:[#:{shapes.DASHES}][ \t]?)?({_PLACE}{_END})")
+_UNIT = re.compile(rf"(?<![^\W_])({roomwords.UNITS})[ \t]?(?:[#:{shapes.DASHES}][ \t]?)?({PLACE}{END})")
 _LOWER_UNIT = re.compile(
     r"(?<![^\W_])(micu|sicu|picu|nicu|cvicu|ccu|hdu|itu|amu|mau|sau|icu|its|imc|resus|cdu|eau)[ "
-    r"\t](\d{1,2}[a-z]?|[a-z]\d{1,2})" + _END,
+    r"\t](\d{1,2}[a-z]?|[a-z]\d{1,2})" + END,
     re.I,
 )
 _COMPASS = re.compile(
-    rf"(?<![\w.,/])(\d{{1,2}} ?(?:{_D} ?)?(?:north|south|east|west|nord|süd|ost|norte|sur|este|"
+    rf"(?<![\w.,/])(\d{{1,2}} ?(?:{D} ?)?(?:north|south|east|west|nord|süd|ost|norte|sur|este|"
     rf"oeste|tower|center|central|main|"
     rf"(?:N|S|E|W|NE|NW|SE|SW)(?= \d{{1,3}}(?![\d.,/%])))(?: (?:bed |rm |room |"
-    rf"-)?\d{{1,3}}[A-Za-z]?{_END})?)(?![^\W_])",
+    rf"-)?\d{{1,3}}[A-Za-z]?{END})?)(?![^\W_])",
     re.I,
 )
 _WARD_CODE = re.compile(
@@ -70,26 +64,26 @@ _BEFORE_BED = re.compile(
 )
 _TITLED = re.compile(
     rf"(?<![^\W_])(?:Station|Stat\.|[Ww]ard|Unit|Pflegegruppe|Planta|Service) "
-    rf"([A-ZÄÖÜ][A-Za-zäöü]{{1,9}} ?\d{{1,3}}[A-Za-z]?){_END}"
+    rf"([A-ZÄÖÜ][A-Za-zäöü]{{1,9}} ?\d{{1,3}}[A-Za-z]?){END}"
 )
 _DEPARTMENT = re.compile(
-    rf"(?:station|ambulanz|ologie|chirurgie) ([A-Z]{{1,2}}\d{{1,3}}|\d{{1,2}}[A-Z]?){_END}"
+    rf"(?:station|ambulanz|ologie|chirurgie) ([A-Z]{{1,2}}\d{{1,3}}|\d{{1,2}}[A-Z]?){END}"
 )
 _POINTED = re.compile(
-    r"(?<![^\W_])(?:room|rm|zi\.?|zimmer|raum|salle|bureau|sala|habitaci[oó]n)[ "
+    r"(?<![^\W_])(?:station|room|rm|zi\.?|zimmer|raum|salle|bureau|sala|habitaci[oó]n)[ "
     r"\t]?(\d{1,2}\.\d{1,3}[A-Za-z]?)(?![^\W_])",
     re.I,
 )
 _SWAPPED = re.compile(
     r"(?<![^\W_])(?:cohort|swap|switch|tauschen?|check on|eyes on|look in on|look at|round on) "
-    rf"(\d{{1,4}}[A-Za-z]?){_END} (?:and|&|with|und|mit) (\d{{1,4}}[A-Za-z]?){_END}(?=[ ]?[.,;:?!\n]|\Z)",
+    rf"(\d{{1,4}}[A-Za-z]?){END} (?:and|&|with|und|mit) (\d{{1,4}}[A-Za-z]?){END}(?=[ ]?[.,;:?!\n]|\Z)",
     re.I,
 )
 _COVERED = re.compile(
     rf"(?<![^\W_])(?:cover(?:ing)?|float(?:ing|ed)? to|transfer(?:red)? to|tx to|moved? to|"
     rf"pulled to|round(?:ing)? on|upstairs (?:to|on)|[Vv]isite(?: auf)?(?: der)?|visita|nights "
     rf"on|days on|over on|up on|down on) "
-    rf"(\d{{1,2}}[A-Z](?:(?:,| and| &|/|\+) ?\d{{1,2}}[A-Z]){{0,4}}|[A-Z]\d{{1,2}}){_END}"
+    rf"(\d{{1,2}}[A-Z](?:(?:,| and| &|/|\+) ?\d{{1,2}}[A-Z]){{0,4}}|[A-Z]\d{{1,2}}){END}"
 )
 _SUBJECT = re.compile(
     r"(?:^|[,;.\n] ?|(?<=and )|(?<=und ))(\d{1,4}[A-Za-z]?|[A-Z]\d{1,2}) (?:is|wants|needs|has|"
@@ -98,7 +92,7 @@ _SUBJECT = re.compile(
     r"quiere|pide|está)(?![^\W_])"
 )
 _LETTERED = re.compile(
-    r"(?<![^\W_])(?i:bay|pod|hall(?:way)?|wing|ward|zone|room|cubicle|curtain|pit|unit|station|box|sala|salle|chair|"
+    r"(?<![^\W_])(?i:bay|pod|triage|hall(?:way)?|wing|ward|zone|room|cubicle|curtain|pit|unit|station|box|sala|salle|chair|"
     r"theatre) ([A-HJ-Z])(?=[\s.,;:=)?!]|\Z)(?! ?[&.]\w)",
 )
 _NAMED = re.compile(
@@ -108,26 +102,29 @@ _NAMED = re.compile(
 # Rooms without a word for them: the person in 14, a letter behind the number, German "auf der 4C".
 _IN = re.compile(
     rf"(?<![^\W_])(?:in|from|for|of|auf|von|aus|del|de la|la|du|au)(?: the| der| dem)? "
-    rf"({_PLACE}){_END}(?!-\s)(?! ?(?:of|in|to|out|out of|vs|from|bis|à|von)\b)",
+    rf"({PLACE}){END}(?!-\s)(?! ?(?:of|in|to|out|out of|vs|from|bis|à|von)\b)",
     re.I,
 )
 _ARTICLE = {
     "de": re.compile(
-        rf"(?<![^\W_])(?:auf|von|vor|in|aus|zur|an)(?: der)? (\d{{1,2}}[A-Z]|[A-Z]\d{{1,2}}){_END}"
+        rf"(?<![^\W_])(?:auf|von|vor|in|aus|zur|an)(?: der)? (\d{{1,2}}[A-Z]|[A-Z]\d{{1,2}}){END}"
     ),
     "de2": re.compile(
-        rf"(?<![^\W_])(?:auf|von|vor|aus|zur|der) (?:der )?(\d{{1,2}}[A-Z]|[A-Z]\d{{1,2}}){_END}"
+        rf"(?<![^\W_])(?:auf|von|vor|aus|zur|der) (?:der )?(\d{{1,2}}[A-Z]|[A-Z]\d{{1,2}}){END}"
     ),
-    "es": re.compile(rf"(?<![^\W_])(?:en|de|a) la (?:de la )?(\d{{1,3}}(?:{_D}\d)?[A-Z]?){_END}"),
-    "fr": re.compile(rf"(?<![^\W_])(?:à la|de la|du|au|la) (\d{{3}}[A-Z]?|[A-Z]\d{{1,2}}){_END}"),
+    "es": re.compile(rf"(?<![^\W_])(?:en|de|a) la (?:de la )?(\d{{1,3}}(?:{D}\d)?[A-Z]?){END}"),
+    "fr": re.compile(rf"(?<![^\W_])(?:à la|de la|du|au|la) (\d{{3}}[A-Z]?|[A-Z]\d{{1,2}}){END}"),
 }
 _LETTER = re.compile(
-    rf"(?<![\w.,/:+{shapes.DASHES}])(\d{{2,3}} ?[A-E]|\d{{1,2}}[A-E]|\d{{2}}[a-c]){_END}(?!['’]?[a-z])"
+    rf"(?<![\w.,/:+{shapes.DASHES}])(\d{{2,3}} ?[A-E]|\d{{1,2}}[A-E]|\d{{2}}[a-c]){END}(?!['’]?[a-z])"
 )
 _PREPOSED = re.compile(r"(?:\bon|\bin|\bfrom|\bto|\bat|\bthe|\bof|\bre|\bfor|^|\n|[.;:] )\s?$", re.I)
+_DOTTED = re.compile(r"(?<![\w.,:])\d{1,2}\.\d{2}(?=: )")
+_FIGURES = re.compile(r"\d+")
 _LIST_LINE = re.compile(
-    rf"(?m)^[ \t]{{0,4}}[*•>{shapes.DASHES}]?[ \t]{{0,2}}(\d{{1,4}}(?:{_D}\d{{1,2}}|[A-Za-z])?|"
-    rf"[A-Z]\d{{1,3}})(?=[ \t]?[:=–-][ \t]|[ \t]+[^\W\d_\"“'(?—–])"
+    rf"(?m)^[ \t]{{0,4}}(?:(?:OG|EG|UG|DG)[ \t]?)?[*•>{shapes.DASHES}]?[ \t]{{0,2}}"
+    rf"(\d{{1,4}}(?:{D}\d{{1,2}}|/\d|[A-Za-z])?|"
+    rf"[A-Z]{{1,2}}\d{{1,3}})(?=[ \t]?[:=–-][ \t]|[ \t]+[\"“„][A-ZÄÖÜ]|[ \t]+[^\W\d_\"“'(?—–])"
 )
 
 
@@ -135,6 +132,7 @@ def find(source: Source) -> Iterable[Hit]:
     """Numbers, letters and names of rooms, beds and wards."""
     places = Places(source.text)
     hits = [*_cued(source, places), *_without_figures(source)]
+    hits += roomsaid.find(source)
     if places.digits:
         hits += [*_shaped(source), *_people(source), *_listed(source.text)]
         hits += [*_related(source.text, hits), *_echoed(source.text, hits)]
@@ -148,32 +146,16 @@ def _related(text: str, hits: list[Hit]) -> Iterator[Hit]:
             yield Hit(*one.span(), Kind.ROOM, Trust.SURE, "covered")
     for pair in _SWAPPED.finditer(text):
         for group in (1, 2):
-            hit = _hit(text, *pair.span(group), Trust.SOFT, "pair")
-            if hit is not None:
-                yield hit
+            room = judged(text, *pair.span(group), Trust.SOFT, "pair")
+            if room is not None:
+                yield room
     for subject in _SUBJECT.finditer(text):
         if text[max(0, subject.start(1) - 4) : subject.start(1)].rstrip(" ,;.")[-1:].isdigit():
             continue
         if hits or (subject[1][-1].isalpha() and len(subject[1]) > 1):
-            hit = _hit(text, subject.start(1), subject.end(1), Trust.SOFT, "subject")
-            if hit is not None:
-                yield hit
-
-
-def _hit(text: str, start: int, end: int, trust: Trust, rule: str) -> Hit | None:
-    """A room, unless it is an amount, a grade, a year or a time."""
-    shown = text[start:end]
-    if shapes.quantity(text, start, end) or _follows(text, end) or _DECADE.match(shown):
-        return None
-    if shapes.is_year(shown) or shapes.is_date(shown) or shown in ("108", "112", "911", "999", "111", "000"):
-        return None
-    return Hit(start, end, Kind.ROOM, trust, rule)
-
-
-def _follows(text: str, end: int) -> bool:
-    """Whether the next word says that a number counts something."""
-    after = _WORD.match(text, end)
-    return after is not None and after[1].lower().rstrip(".") in roomwords.COUNTED
+            room = judged(text, subject.start(1), subject.end(1), Trust.SOFT, "subject")
+            if room is not None:
+                yield room
 
 
 def _cued(source: Source, places: Places) -> Iterator[Hit]:
@@ -190,19 +172,22 @@ def _cued(source: Source, places: Places) -> Iterator[Hit]:
             continue
         trust = Trust.SOFT if word in _LOOSE else Trust.SURE
         for start, end in _series(text, found):
-            hit = _hit(text, start, end, trust, "room")
-            if hit is not None:
-                yield hit
+            room = judged(text, start, end, trust, "room")
+            if room is not None:
+                yield room
     for pattern, rule in ((_UNIT, "unit"), (_LOWER_UNIT, "unit")):
         for unit in pattern.finditer(text):
-            hit = _hit(text, unit.start(2), unit.end(2), Trust.SURE, rule)
+            room = judged(text, unit.start(2), unit.end(2), Trust.SURE, rule)
             before = text[max(0, unit.start() - 4) : unit.start()].lower()
+            its = unit[1] == "its" and source.language != "de"
             if (
-                hit is not None
+                room is not None
+                and not its
+                and not (len(unit[2]) == 4 and shapes.is_clock(unit[2]))
                 and not before.endswith(("no ", "non ", "per "))
                 and not text.startswith((" x", " ×"), unit.end(2))
             ):
-                yield hit
+                yield room
 
 
 def _echoed(text: str, hits: list[Hit]) -> Iterator[Hit]:
@@ -210,7 +195,11 @@ def _echoed(text: str, hits: list[Hit]) -> Iterator[Hit]:
     if any(any(one.isalpha() for one in text[hit.start : hit.end]) for hit in hits):
         known = {_form(text[hit.start : hit.end]) for hit in hits}
         for code in _LETTERS.finditer(text):
-            if _form(code.group()) in known and not _anatomy(code.group()):
+            if (
+                code.group() not in ("F1", "F2")
+                and _form(code.group()) in known
+                and not anatomy(code.group())
+            ):
                 yield Hit(code.start(), code.end(), Kind.ROOM, Trust.SOFT, "echo")
 
 
@@ -230,7 +219,7 @@ def _series(text: str, found: _Found) -> list[tuple[int, int]]:
         if (
             not (plural or tight)
             or shapes.quantity(text, one.start(), one.end())
-            or _follows(text, one.end())
+            or follows(text, one.end())
             or _AGED.match(one.group())
         ):
             break
@@ -238,15 +227,13 @@ def _series(text: str, found: _Found) -> list[tuple[int, int]]:
     return series
 
 
-_LETTERS = re.compile(rf"(?<![\w.,/:+{shapes.DASHES}])(?:\d{{1,3}}[A-HJ-Z]|[A-HJ-Z]\d{{1,3}}){_END}")
-_DECADE = re.compile(r"\d+s\Z")  # "in the 60s"
-_WORD = re.compile(rf"\.?[ {shapes.DASHES}]([A-Za-zà-ÿ]+|%)")
-_ONE = re.compile(_PLACE, re.I)
+_LETTERS = re.compile(rf"(?<![\w.,/:+{shapes.DASHES}])(?:\d{{1,3}}[A-HJ-Z]|[A-HJ-Z]\d{{1,3}}){END}")
+_ONE = re.compile(PLACE, re.I)
 _AGED = re.compile(r"\d{2}[MFmfwWjJ]\Z")
 _LOOSE = shapes.bag(
     "unit zone trauma x-ray xray floor flat suite triage ot c q st ch op control consulta ala "
     "service bureau aile platz chair pit sr floor tower wing level box exam recovery curtain "
-    "cube einheit ebene raum"
+    "cube einheit ebene raum angio delivery swing cot crib incubator isolette"
 )
 
 
@@ -258,6 +245,27 @@ def _fits(text: str, cue: str, found: _Found, language: str) -> bool:
     if cue in ("ot", "sr", "iso") and not raw.isupper():
         return False
     if cue in ("st", "stat") and (language != "de" or not shown[0].isdigit()):
+        return False
+    if cue == "sr" and language == "de":
+        return False  # sinus rhythm
+    if cue == "zone" and before.rstrip().endswith(("neck", "vf", "vt", "shock", "detection", "fvt")):
+        return False
+    if cue == "puesto" and before.rstrip().endswith(
+        (" he", " ha", " han", " hemos", " has", "le he", "le ha")
+    ):
+        return False
+    if cue in ("station", "stations") and before.rstrip().endswith("tube"):
+        return False
+    if cue == "op" and before.endswith(("prä-", "post-", "prae-")):
+        return False
+    if cue == "unit" and re.match(r" donation| of | o\b", text[found.end : found.end + 10]):
+        return False
+    if cue in ("angio", "delivery", "swing") and (
+        not shown.isdigit()
+        or len(shown) > 2
+        or (cue == "angio" and (raw.islower() or before.rstrip().lower().endswith(("ct", "mr", "coronary"))))
+        or (cue == "swing" and not before.rstrip().endswith("in"))
+    ):
         return False
     if cue in ("c", "q", "ch") and not re.fullmatch(r"\d{2,4}.*", shown):
         return False
@@ -312,31 +320,36 @@ def _shaped(source: Source) -> Iterator[Hit]:
         (_POINTED, "room"),
     ):
         for found in pattern.finditer(text):
-            hit = _hit(text, found.start(1), found.end(1), Trust.SURE, rule)
-            if hit is not None:
-                yield hit
+            if pattern is _DEPARTMENT and source.language != "de":
+                continue
+            if rule == "before bed" and _AGED.match(found[1]):
+                continue
+            room = judged(text, found.start(1), found.end(1), Trust.SURE, rule)
+            if room is not None:
+                yield room
     for found in re.finditer(
         r"(?<![^\W_])OR[ \t]?#?(\d{1,2}[A-Z]?)(?![^\W_]|[.,:]\d|[ ,;]*(?:\(?95|CI|\[))", text
     ):
-        hit = _hit(text, found.start(1), found.end(1), Trust.SURE, "theatre")
-        if hit is not None:
-            yield hit
+        room = judged(text, found.start(1), found.end(1), Trust.SURE, "theatre")
+        if room is not None:
+            yield room
     for key in ("de", "de2", "es", "fr"):
         if key[:2] == source.language:
             for found in _ARTICLE[key].finditer(text):
-                if " der " not in found.group() and found[1][0].isalpha() and _anatomy(found[1]):
+                if " der " not in found.group() and found[1][0].isalpha() and anatomy(found[1]):
                     continue
-                hit = _hit(
+                room = judged(
                     text, found.start(1), found.end(1), Trust.SOFT if key == "es" else Trust.SURE, "article"
                 )
-                if hit is not None and not roomwords.GRADED.search(
+                if room is not None and not roomwords.GRADED.search(
                     text[max(0, found.start() - 14) : found.start()]
                 ):
-                    yield hit
+                    yield room
     for found in _LETTER.finditer(text):
         before = text[max(0, found.start() - 16) : found.start()]
         if (
-            (found[1][-1] == "a" and source.language in ("de", "es"))
+            (" E" in found[1] and source.language == "de")
+            or (found[1][-1] == "a" and source.language in ("de", "es"))
             or roomwords.GRADED.search(before)
             or (re.search(r"(?:3[4-9]|4[0-2])C\Z", found[1]) and found[1][-1] == "C")
         ):
@@ -344,9 +357,9 @@ def _shaped(source: Source) -> Iterator[Hit]:
         preposed = _PREPOSED.search(before[-8:]) is not None
         trust = Trust.SURE if preposed and len(found[1]) > 2 else Trust.SOFT
         if len(found[1]) > 2 or (preposed and before[-1:] == " "):
-            hit = _hit(text, found.start(1), found.end(1), trust, "letter")
-            if hit is not None:
-                yield hit
+            room = judged(text, found.start(1), found.end(1), trust, "letter")
+            if room is not None:
+                yield room
 
 
 def _without_figures(source: Source) -> Iterator[Hit]:
@@ -380,6 +393,10 @@ def _people(source: Source) -> Iterator[Hit]:
         person = any(re.fullmatch(roomwords.PERSON, one) for one in words[:2])
         if word != "in" and not person:
             continue
+        if word in ("of", "for") and shown.isdigit() and len(shown) < 3:
+            continue  # "a woman of 38"
+        if re.fullmatch(r"\d+[hdw]", shown) or shown in ("F1", "F2"):
+            continue
         if word != "in" and (len(shown) < 2 or (word in ("of", "for") and not words[0:1])):
             continue
         if (
@@ -398,24 +415,14 @@ def _people(source: Source) -> Iterator[Hit]:
         lettered = any(one.isalpha() for one in shown)
         if not lettered and not shown.isdigit() and "-" not in shown:
             continue
-        if lettered and not shown[0].isdigit() and not person and _anatomy(shown):
+        if lettered and not shown[0].isdigit() and not person and anatomy(shown):
             continue
         if roomwords.GRADED.search(text[max(0, found.start() - 14) : found.start()]) and not person:
             continue
         trust = Trust.SURE if person or (lettered and shown[0].isdigit()) or len(shown) >= 3 else Trust.SOFT
-        hit = _hit(text, found.start(1), found.end(1), trust, "in")
-        if hit is not None:
-            yield hit
-
-
-def _anatomy(shown: str) -> bool:
-    """Whether a letter and figures may name a vertebra, a lead, a segment, an age: C5, T12, V3, M1, 64M."""
-    if shown[0].isdigit():
-        return shown[-1] in "MFJGHY"
-    figures = shown[1:]
-    return not figures.isdigit() or (
-        int(figures) <= {"C": 8, "T": 12, "L": 5, "S": 5}.get(shown[0], 9) and shown[0] not in "EFGHKNRW"
-    )
+        room = judged(text, found.start(1), found.end(1), trust, "in")
+        if room is not None:
+            yield room
 
 
 def _listed(text: str) -> Iterator[Hit]:
@@ -425,15 +432,22 @@ def _listed(text: str) -> Iterator[Hit]:
     ]
     if len(lines) < 2:
         return
-    figures = ["".join(one for one in line[1].partition("-")[0] if one.isdigit()) for line in lines]
-    numbers = [int(one) for one in figures if one]
-    rising = all(low < high for low, high in pairwise(numbers))
+    figures = [_FIGURES.findall(line[1])[0] for line in lines]
+    numbers = [int(one) for one in figures]
+    shown = {line[1] for line in lines}
+    falls = sum(low > high for low, high in pairwise(numbers))
+    rising = falls <= (len(lines) > 3) and len(shown) == len(lines)
+    dotted = list(_DOTTED.finditer(text))
+    if len(dotted) > 2:  # a numbered list that tells the room behind the name
+        for one in dotted:
+            yield Hit(*one.span(), Kind.ROOM, Trust.SOFT, "list")
+        return
     if not rising or any(shapes.is_year(one) for one in figures):
         return
     said = roomwords.HANDOVER.search(text) is not None
     if len(lines) < 3 and not (said and min(numbers) > 9):
         return
     for line in lines:
-        hit = _hit(text, line.start(1), line.end(1), Trust.SURE if said else Trust.SOFT, "list")
-        if hit is not None:
-            yield hit
+        room = judged(text, line.start(1), line.end(1), Trust.SURE if said else Trust.SOFT, "list")
+        if room is not None:
+            yield room

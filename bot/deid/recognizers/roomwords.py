@@ -15,7 +15,7 @@ ENGLISH = (
     r"chairs?|recliner|side ?room|sr|iso(?:lation)?(?: room)?|exam(?: room)?|clinic room|"
     r"consulting room|suite|flat|"
     r"step-?down|fast ?track|triage|pacu|recovery|obs bed|cath lab|lab ?room|x-?ray|unit|floor|"
-    r"tower|wing|room no|bed no|pit"
+    r"cots?|crib|isolette|incubator|delivery|swing|angio|tower|wing|room no|bed no|pit"
 )
 UNITS = (
     r"[MSCNPBT]?ICU|CV[I]?CU|CVICU|CTICU|NSICU|NICU|PICU|MICU|SICU|TICU|NCCU|CCU|HDU|ITU|AMU|"
@@ -26,7 +26,7 @@ GERMAN = (
     r"zi\.?|zim\.?|zimmern?|bett(?:en|platz|pl)?\.?|stat\.?|station(?:en)?|st\.|koje|kabine|box|"
     r"saal|säle|op(?:-saal)?|platz|"
     r"bettenplatz|bettplatz|einheit|ebene|its|intensiv|imc|zna|schockraum|kreißsaal|kreissaal|"
-    r"behandlungszimmer|raum|eingriffsraum"
+    r"behandlungszimmer|angio|raum|eingriffsraum"
 )
 SPANISH = (
     r"habitaci[oó]n|habitaciones|hab\.?|camas?|c\.|box(?:es)?|boxe|sill[oó]n|sala|planta|"
@@ -63,7 +63,7 @@ PERSON = (
     r"chico|chica|abuel[oa]|monsieur|madame|"
     r"dame|mr|mrs|ms|miss|hip|nof|chf|dka|sickler|copd|gi bleed|gib|stroke|trachy|trach|vent|"
     r"code|rapid|admit|transfer|fall|sitter|one|everyone|all|staff|nurses|crew|team|folks|nan|"
-    r"mum|mom|dad"
+    r"mum|mom|dad|s?he(?:['’]?s)?|they(?:['’]?re)?"
 )
 # What is graded, staged or numbered: the letter or number behind it is no room.
 GRADED = re.compile(
@@ -77,7 +77,7 @@ GRADED = re.compile(
     r"mallampati|cormack|option|part|"
     r"section|abschnitt|§|ziffer|question|item|point|line|trial|drg|icd|factor|faktor|hepatitis|"
     r"influenza|vitamin|b|h|dose|"
-    r"avnrt|block|mobitz|ii|iii|iv|schedule|box|cohort|arm|mode|vs|temp|um|gegen|ab|grupos|"
+    r"avnrt|block|mobitz|ii|iii|iv|schedule|guideline|leitlinie|box|cohort|arm|mode|vs|temp|um|gegen|ab|grupos|"
     r"factor|annex|appendix|class)\W{0,2}$",
     re.I,
 )
@@ -95,7 +95,7 @@ COUNTED = shapes.bag(
     "centres centers hospitals countries sites studies trials rcts degrees deg grad grados "
     "degrés cases am pm a.m p.m nights shifts goes shots tries leads views vessels or bags eb "
     "ssw lebenswoche lebensjahr woche tag monat jahr packs sets steps flights parts places "
-    "kids years"
+    "kids years wo fraktionen sitzungen zyklen miles km point pages"
 )
 # "back in 5", "round in 10": what stands before "in" when no room follows.
 NOT_PLACED = shapes.bag(

@@ -69,6 +69,8 @@ LABELLED = bag(
     "NAS NAM COL LIC EXP QTY VIN REG PCN BIN GRP ID TSI TIS NUSS NSS AZ GZ VNR KTO BLZ BIC "
     "IBAN BSB FIN NIN MCR MCRN SMC HPI DOC INC SAFE TO OHIP"
 )
+# Abbreviations that may also begin a number, right behind its label: "URN CK 209 944".
+_PREFIXES = bag("CK LDH BNP PLT CRP HB PH BP HR RR TA GCS RX CA UM AM AN EN AL")
 _SIGNS = ".,;:!?()[]{}\"'“”„=<>~≈-–#*"
 _ENDING = re.compile(r"[.!?;](?:\s|\Z)")
 
@@ -98,6 +100,8 @@ def quantity(text: str, start: int, end: int) -> bool:
         return _MONEY.search(text, max(0, start - 3), start) is not None
     if after[2] is not None:
         return after[2].lower() in _RATES
+    if after[1] == "Hr" and text[after.end(1) : after.end(1) + 2] == ". ":
+        return False  # a German gentleman
     return after[1] is None or (after[1] == "y" and after.start(1) == end) or after[1].lower() in _UNITS
 
 
@@ -157,7 +161,7 @@ def value_after(text: str, at: int, *, words: int, least: int) -> Value | None:
             following = token.end() + 1
             if (
                 _PREFIX.match(word)
-                and word not in LABELLED
+                and (word not in LABELLED or (passed == 0 and word in _PREFIXES))
                 and text[token.end() : following] == " "
                 and text[following : following + 1].isdigit()
             ):

@@ -17,7 +17,7 @@ _CUES = Cues(
             r"[a-z0-9]))|rego?(?: (?:no|number|plate))?|"
             r"registration(?: (?:no|number|plate))?|vehicle(?: (?:no|number|reg))?|kennzeichen|"
             r"kfz(?:-kennzeichen)?|nummernschild|kontrollschild|"
-            r"nummerntafel|matr[ií]cula|placas?|immatriculation|immatriculée?|plaque(?: "
+            r"nummerntafel|matr[ií]cula|placas?|call ?sign|immatriculation|immatriculée?|plaque(?: "
             r"d'immatriculation)?|number plate|"
             r"(?:car|truck|taxi|van|ute|bakkie|lorry|scooter|motorbike|pickup|suv|minivan|sedan|"
             r"ambulance|fourgon|camion|voiture|"
@@ -25,7 +25,8 @@ _CUES = Cues(
             r"silverado|dodge|ram|nissan|altima|mazda|"
             r"subaru|hyundai|kia|bmw|audi|mercedes|vw|golf|passat|polo|opel|corsa|skoda|octavia|renault|"
             r"clio|peugeot|citro[eë]n|fiat|seat|ibiza|"
-            r"volvo|tesla|tesla model [3sxy]|caravan|caddy|transit|sprinter|prius|camry|corolla|civic|"
+            r"myvi|perodua|proton saga|volvo|tesla|tesla model [3sxy]|caravan|caddy|transit|sprinter|prius|"
+            r"camry|corolla|civic|"
             r"accord|jeep|holden|commodore|falcon)",
             None,
         ),
@@ -60,10 +61,24 @@ _SWISS = re.compile(
     r"(?<![^\W_])(?:AG|AI|AR|BE|BL|BS|FR|GE|GL|GR|JU|LU|NE|NW|OW|SG|SH|SO|SZ|TG|TI|VD|VS|ZG|ZH) "
     r"\d{1,3} \d{3}(?![^\W_]| \d)"
 )
-_ABBREVIATIONS = shapes.bag(
-    "LDL HDL VLDL BPM MCG PCR CRP WBC RBC PLT LDH TSH BNP LPM CPM RPM DDD GBS TBC DNR CPR NPT CTG KCL PPM"
+# Plates of South Africa, and what a few words behind somebody's car or drive has the form of a plate.
+_CAPE = re.compile(r"(?<![\w-])C(?:A|Y|F|J|X|AA|AW|BS|EY|FM) (?!125)\d{3}[ -]\d{3}(?![\w-])")
+_DRIVEN = re.compile(
+    r"(?<![^\W_])(?:drives?|driving|drove|parked|truck|trailer|pickup|plate|car(?: park)?)(?![^\W_])"
+    r"[^.;:\n]{1,40}?"
+    r"(?<![\w.,/-])([A-Z]{2,3} \d{3,4}|\d[A-Z] \d{4}|[A-Z]{3}-?\d{3,4})(?![\w%]|[.,:/-]\d)"
 )
+_SHIP = re.compile(
+    r"(?<![^\W_])(?:[MFS]/[VY]|HMS|HMAS|HMCS|USNS|USS|MV(?=[A-Za-zà-ÿ ]{3,30} \(IMO)) "
+    r"([A-Z][a-zà-ÿ]+(?: [A-Z][a-zà-ÿ]+)?)"
+)
+_IMO = re.compile(r"(?<![^\W_])(?:IMO|MMSI)[ :#]{1,3}(\d{7,9})(?!\w)")
+_ABBREVIATIONS = shapes.bag(
+    "LDL HDL VLDL BPM MCG PCR CRP WBC RBC PLT LDH TSH BNP LPM CPM RPM DDD GBS TBC DNR CPR NPT CTG KCL PPM BGB"
+)
+_DOSED = shapes.bag("ML MG QD BD OD AF BP UI SC IV PO IM")
 _SCORES = shapes.bag(
+    "TPO ANA HLA ICG "
     "CK LDL HDL NT FEV FVC CA PSA AFP IGF PTH TSH FT GLP HB HBS ACE MDRD CKD ECOG MMST RR EF LV "
     "PHQ GAD MDQ SCL BDI BDI- HAM HADS MMS PSS AUDIT CGI Q T ISS GCS IES RCS YMR UPS"
 )
@@ -94,6 +109,8 @@ def find(source: Source) -> Iterable[Hit]:
         for plate in pattern.finditer(text):
             shown = plate.group()
             if pattern is _SWISS and source.language not in ("de", "fr"):
+                continue
+            if pattern is _FRENCH and " " in shown and (source.language != "fr" or shown[-2:] in _DOSED):
                 continue
             if pattern is not _GERMAN or (shown[-2:-1].isdigit() and shown.partition("-")[0] not in _SCORES):
                 yield Hit(plate.start(), plate.end(), Kind.VEHICLE, trust, "plate")
@@ -126,6 +143,7 @@ def _cued(text: str, cue: re.Match[str]) -> Iterator[Hit]:
                 "vehicle",
                 "tag",
                 "placa",
+                "call",
             )
         )
     )
@@ -146,7 +164,15 @@ def _cued(text: str, cue: re.Match[str]) -> Iterator[Hit]:
 
 
 def _softly(text: str) -> Iterator[Hit]:
-    """Plates whose form medicine uses as well."""
+    """Plates whose form medicine uses as well, and ships."""
+    for cape in _CAPE.finditer(text):
+        yield Hit(cape.start(), cape.end(), Kind.VEHICLE, Trust.SOFT, "plate")
+    for driven in _DRIVEN.finditer(text):
+        if not shapes.quantity(text, *driven.span(1)):
+            yield Hit(*driven.span(1), Kind.VEHICLE, Trust.SOFT, "driven")
+    for pattern in (_SHIP, _IMO):
+        for ship in pattern.finditer(text):
+            yield Hit(*ship.span(1), Kind.VEHICLE, Trust.SURE, "ship")
     for plate in _UK.finditer(text):
         if plate[1] not in _UNLIKE_UK and plate[2] != "00":
             yield Hit(plate.start(), plate.end(), Kind.VEHICLE, Trust.SOFT, "plate")

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from bot.dev.chapters.basics import first_words, nothing_forgotten, specialty_rooms
 from bot.dev.chapters.between import between_hospitals
+from bot.dev.chapters.cases import a_case_without_names
 from bot.dev.chapters.consults import across_hospitals, nobody_is_left_waiting
 from bot.dev.chapters.oncall import who_is_on_call
 from bot.dev.story import Cast
@@ -19,5 +20,6 @@ CHAPTERS: tuple[Chapter, ...] = (
     across_hospitals,
     between_hospitals,
     specialty_rooms,
+    a_case_without_names,
     nothing_forgotten,
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from bot.chat.deidentifying import Deidentifier
 from bot.chat.desk import Desk, House
@@ -15,10 +17,14 @@ from bot.rooms.moderation.store import forget_messages
 from bot.rooms.watching import rules, service, store
 from bot.rooms.watching.store import Said
 
+if TYPE_CHECKING:
+    from bot.deid.engine import Engine
+
 log = logging.getLogger(__name__)
 
 REMOVED = service.REMOVED
-_SECONDS = 10.0  # for one message: a busy machine is no reason to let one pass
+Looked = tuple[Said, tuple[Kind, ...] | None]  # and what was found; None: it could not be looked at
+_SECONDS = 10.0  # for those that wait: a busy machine is no reason to let one pass
 _AT_ONCE = 20
 _POLL_SECONDS = 3.0  # our own messages wake us at once, those of another process do not
 
@@ -54,11 +60,7 @@ async def scan_some(house: House, database: Database) -> bool:
         waiting = await store.waiting(tx, _AT_ONCE)
     if not waiting:
         return False
-    looked: list[tuple[Said, tuple[Kind, ...] | None]] = []
-    for said in waiting:
-        looked.append((said, await _kinds(house, said)))
-        if looked[-1][1]:
-            break  # what is to be removed does not wait for the rest
+    looked = await _look(house.part(Deidentifier), waiting)
     results: list[str] = []
     async with database.begin() as tx:
         for said, kinds in looked:
@@ -69,18 +71,39 @@ async def scan_some(house: House, database: Database) -> bool:
     return True
 
 
-async def _kinds(house: House, said: Said) -> tuple[Kind, ...] | None:
+async def _look(deidentifier: Deidentifier, waiting: Sequence[Said]) -> list[Looked]:
+    """Look at messages up to the first hit: what is to be removed does not wait for the rest.
+
+    All of them in one thread, so that they wait for a busy loop once, not each.
+    """
+    looked: list[Looked] = []
+
+    def look() -> None:
+        engine = deidentifier.engine()
+        for said in waiting:
+            kinds = _kinds(engine, said)
+            looked.append((said, kinds))
+            if kinds:
+                return
+
+    try:
+        if deidentifier.versions is None:
+            await deidentifier.warm()
+        await deidentifier.threads.run(look, _SECONDS)
+    except Exception as error:
+        log.error("the watch could not look at a message", extra={"error": type(error).__name__})
+        # The thread may still go on. The next one is given up only if it has had all the time for itself.
+        return looked[:] or [(waiting[0], None)]
+    return looked
+
+
+def _kinds(engine: Engine, said: Said) -> tuple[Kind, ...] | None:
     """The kinds of identifiers in a message; None if it could not be looked at."""
     try:
-        spans = [
-            span
-            for text in said.texts
-            for span in await house.part(Deidentifier).proven(text, seconds=_SECONDS)
-        ]
+        return rules.counted(span for text in said.texts for span in engine.proven(text))
     except Exception as error:  # whatever it is, the message stays; its words are in no log
         log.error("the watch could not look at a message", extra={"error": type(error).__name__})
         return None
-    return rules.counted(spans)
 
 
 async def _settle(house: House, tx: Tx, said: Said, kinds: tuple[Kind, ...] | None) -> str:

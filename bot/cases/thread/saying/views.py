@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from bot.cases.drafting import views as drafting
+from bot.cases.drafting.marking import texts
 from bot.cases.model import Case, Shown, State
 from bot.cases.thread.model import Kind, Piece
 from bot.chat.i18n import Translator, message_id
@@ -29,7 +30,7 @@ PIECE_REFUSALS: Mapping[str, str] = {
 def preview(t: Translator, case: Case, piece: Piece, shown: Shown, solution: int | None, p: str) -> Message:
     """What would be said in the thread, with what was taken out numbered, and what can be done."""
     head = t("**Not posted yet.** Preview for {id}: {what}", id=case.id, what=t(PIECE_KINDS[piece.kind]))
-    body = lines([head, drafting.counted(t, shown), _GAP, *drafting.texts(shown), _GAP, *_below(t, shown, p)])
+    body = lines([head, drafting.counted(t, shown), _GAP, *texts(shown), _GAP, *_below(t, shown, p)])
     if solution is not None:
         body = lines(
             [body, t("The right one is {number}. It stays sealed until you reveal it.", number=solution + 1)]
@@ -37,7 +38,7 @@ def preview(t: Translator, case: Case, piece: Piece, shown: Shown, solution: int
     words = t("✅ posts it as {pseudonym} · ❌ discards it", pseudonym=case.pseudonym or "")
     mark = f"{piece.handle} {piece.seq}"
     return _about(
-        case, kind="case.preview", body=lines([body, words]), state=State.PREVIEW,
+        case, kind="case.preview", body=lines([body, _GAP, words]), state=State.PREVIEW,
         buttons={"✅": f"case tap say {mark} yes", "❌": f"case tap say {mark} no"}, loud=True,
     )  # fmt: skip
 
@@ -46,10 +47,7 @@ def _below(t: Translator, shown: Shown, p: str) -> Iterator[Rich]:
     if shown.warnings:
         yield t("**May still identify** somebody:")
         yield bullets(drafting.warnings(t, shown))
-    number = next((span.number for span in shown.spans), None)
-    if number is not None:
-        yield t("Bring one back: `{p}restore {number}`", p=p, number=number)
-    yield t("Take more out: `{p}remove St Mary’s` · or edit your message", p=p)
+    yield from drafting.corrections(t, shown, p)
 
 
 def refused(t: Translator, case: Case, piece: Piece, reason: str) -> Message:

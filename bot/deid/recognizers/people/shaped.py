@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bot.deid.lexicon import cues, forms, phrases, terms
+from bot.deid.lexicon import cues, terms
 from bot.deid.lexicon.cues import Cue
-from bot.deid.lexicon.phrases import How
-from bot.deid.lexicon.reading import Reader
 from bot.deid.lexicon.sections import section
 from bot.deid.lexicon.tokens import begins, gap, is_mark, key_at, touches
 from bot.deid.model import Hit, Kind, Trust
+from bot.deid.recognizers.people import forms, phrases
+from bot.deid.recognizers.people.phrases import How
+from bot.deid.recognizers.people.reading import Reader
 
 _BED = section("name bed")
 _ROOM = re.compile(r"\d{1,4}[a-z]?|[a-z]\d{1,3}", re.I)

@@ -217,7 +217,7 @@ def _continues(token: Token, before: Token, language: str, small: bool) -> bool:
         return True
     if not token.word or len(token.text) < 2 or cues.is_stop(token.key) or token.is_term(language):
         return False
-    if cues.cue(token.key, language) is Cue.KIN:
+    if cues.cue(token.key, language) is Cue.KIN or (len(token.text) == 2 and cues.is_short_term(token.key)):
         return False
     named = "f" in token.flags or "l" in token.flags
     if token.lower:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from bot.deid.lexicon import cues, phrases
+from bot.deid.lexicon import cues
 from bot.deid.lexicon.cues import Cue
 from bot.deid.lexicon.sections import section
 from bot.deid.lexicon.tokens import Token, gap, is_mark, key_at, touches
+from bot.deid.recognizers.people import phrases
 
 _AGE = re.compile(r"\d{1,3}(?:m|f|w|a|j|y|yo|yr|yrs|yom|yof|mo|/?[mf])?", re.I)
 _AGED = section("name aged")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bot.deid.lexicon import cues, forms, phrases, terms
-from bot.deid.lexicon.phrases import How
+from bot.deid.lexicon import cues, terms
 from bot.deid.lexicon.sections import section
 from bot.deid.lexicon.tokens import key_at, tokens
 from bot.deid.model import Hit, Kind, Source, Trust
+from bot.deid.recognizers.people import forms, phrases
+from bot.deid.recognizers.people.phrases import How
 
 _BED = section("name bed")
 _LEADING = section("name leading particle")

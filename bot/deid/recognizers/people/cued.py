@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.deid.lexicon import cues, forms
+from bot.deid.lexicon import cues
 from bot.deid.lexicon.cues import Cue
-from bot.deid.lexicon.phrases import How
-from bot.deid.lexicon.reading import Reader
 from bot.deid.lexicon.sections import section
 from bot.deid.lexicon.tokens import gap, is_mark, key_at, touches
 from bot.deid.model import Hit, Kind, Trust
+from bot.deid.recognizers.people import forms
+from bot.deid.recognizers.people.phrases import How
+from bot.deid.recognizers.people.reading import Reader
 
 _PLURAL_GROUP = section("name many")
 _CHAIN = section("name title chain")

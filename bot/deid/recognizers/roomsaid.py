@@ -1,0 +1,230 @@
+"""Rooms and beds that only the sentence shows: "12 needs pain meds", "bloods on 221", "die 31". Pure.
+
+There is no word for a place here; what is found is soft, so that the tagger may keep a number that counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from bot.deid.model import Hit, Kind, Source, Trust
+from bot.deid.recognizers import shapes
+from bot.deid.recognizers.roomguards import END, anatomy, judged
+
+_CODE = r"(?:\d{1,4}[A-Za-z]?|[A-Z]\d{1,3})"
+_START = r"(?:(?<![^\n])|(?<=[.;:!?,] )|(?<=\band )|(?<=\bif )|(?<=\bfrom )|(?<=\bin ))"  # of a statement
+
+
+class _Said(NamedTuple):
+    """A form of sentence; its groups are rooms."""
+
+    pattern: re.Pattern[str]
+    rule: str
+    trust: Trust = Trust.SOFT
+    anatomical: bool = True  # whether a code such as T7 counts
+
+
+def _said(pattern: str, rule: str, trust: Trust = Trust.SOFT, *, anatomical: bool = True) -> _Said:
+    return _Said(re.compile(pattern), rule, trust, anatomical)
+
+
+_KIN = r"(?:wife|husband|daughter|son|mum|mom|dad|mother|father|sister|brother|family|nok|relatives?|partner)"
+_THINGS = (
+    r"(?:scan|bloods|drip|bed|gone|lac|asking|back in|slippers|dentures|teeth|labs|obs|iv|line|foley|"
+    r"cath|tele|"
+    r"monitor|nurse|meds|breakfast|lunch|dinner|tray|ct|mri|xr|cxr|dressing|bag|pump|phone|chart|room|"
+    r"call|lac)"
+)
+_WISHES = (
+    r"(?:needs|wants|refuses|refused|keeps|rang|asked|asks|threw|pulled|vomited|puked|fell|"
+    r"just (?:threw|fell|pulled|coded|puked|vomited|rang|asked|left|arrived|died|passed)|"
+    r"is (?:still npo|npo|asking|refusing|up(?: and)?|asleep|awake|ready|empty|going|here)|"
+    r"has been (?:shouting|asking|calling|ringing|crying|up)|(?:and \d{1,4} )?share a)"
+)
+_ORDERED = (
+    r"(?:bloods?|obs|ecg|ekg|labs?|egfr|eGFR|K|lovenox|heparin|ativan|haldol|insulin|meds|abx|consent|"
+    r"cannula|iv|IV|"
+    r"foley|catheter|sitter|restraints|orders|output|cxr|CXR|scan|discharge summary|dc summary|tto|ttos|TTOs)"
+)
+_FORMS: dict[str, tuple[_Said, ...]] = {
+    "en": (
+        _said(rf"{_START}({_CODE})(?:,? (?:and|&) ({_CODE}))? {_WISHES}(?![^\W_])", "subject"),
+        _said(rf"(?<![\w.,/'’-])({_CODE})['’]s (?:{_KIN}|{_THINGS})(?![^\W_])", "possessive"),
+        _said(
+            rf"(?<![^\W_]){_ORDERED} (?:was |is |were )?(?:on|for) (\d{{1,4}}[A-Z]?){END}"
+            rf"(?:(?: and| not|,) (\d{{1,4}}[A-Z]?){END})?",
+            "ordered",
+        ),
+        _said(rf"(?<![^\W_])(?i:moved|moving) to (\d{{1,3}}[A-Z]?){END}(?=[ ]?[,.;!?\n]|\Z)", "moved"),
+        _said(
+            r"(?<![^\W_])(?i:on|from|to|cover(?:ing)?|sign-?out|census|board|upstairs) "
+            r"(\d{1,2}(?:N|S|E|W|NE|NW|SE|SW|G))(?![^\W_]|[.,]\d)",
+            "wing",
+        ),
+        _said(
+            r"(?<![^\W_])(?:relatives?|wife|husband|family|nurse|son|"
+            r"daughter) of ([A-HJ-Z]\d{1,2})(?![^\W_])",
+            "kin",
+        ),
+        _said(
+            r"(?<![^\W_])(?:cannulate|bleed|clerk|review|see|consent|"
+            r"scan) ([A-DF-HJ-Z]\d{1,2})(?: and (?:then )?"
+            r"([A-DF-HJ-Z]\d{1,2}))?(?![^\W_])",
+            "seen",
+        ),
+        _said(r"(?<=[a-z,] )([A-Z]) [Ww]ard(?! round)(?![^\W_])", "ward", Trust.SURE),
+        _said(r"(?<![^\W_])(?:above|outside|next to|opposite) (\d{1,3}[A-Z]?)(?=[ ]?[,.;!?\n]|\Z)", "beside"),
+        _said(r"(?:(?<![^\n])|(?<=[.;] ))(\d{1,2}[A-F]) (?=[A-Z][a-z]+[,.]? )", "headed", anatomical=False),
+        _said(r"(?:(?<=[,.;] )|(?<=\bin )|(?<=\bon ))([A-Z][a-z]{4,})(?= (?:bed|bay) \d)", "named ward"),
+        _said(r"(?<![^\W_])(?:manager|sister|hca|HCA|porter) on ([A-Z]?\d{1,3})(?![^\W_]|[.,]\d)", "staff"),
+        _said(
+            r"(?<![^\W_])[A-Z][a-z]+ in ([ABDEFGHK]\d{1,2}) (?:wants|needs|has|is|keeps|asked|asks|"
+            r"rang)(?![^\W_])",
+            "person",
+        ),
+        _said(
+            r"(?<![^\W_])[Bb]ed \d{1,3} and (\d{1,3}) (?:can['’]?t|cannot|are|both|need|want|"
+            r"have)(?![^\W_])",
+            "room",
+        ),
+        _said(rf"(?<![\w.,/'’-])([A-HJ-Z]\d{{1,2}})s {_THINGS}(?![^\W_])", "possessive"),
+        _said(rf"{_START}({_CODE}) into (?:side ?room|bay|bed|cubicle|theatre)(?![^\W_])", "subject"),
+        _said(
+            r"(?<![^\W_])(?:have|has|got|taking|covering) (\d{1,3}) (?:thru|through) (\d{1,3})(?![^\W_]|"
+            r"[.,]\d)",
+            "covered",
+        ),
+    ),
+    "de": (
+        _said(
+            r"(?<![^\W_])(?:[Aa]uf|[Aa]us|[Vv]on|[Ii]n) der (\d{1,3}[a-z]?|[A-Z] ?\d{2,3}|\d{1,2}\.\d{1,2})"
+            r"(?=[ ]?[,;:!?)]|[ ]?\.{2,}|\.?[ ]?(?:\n|\Z)|\.? (?:hat|ist|will|liegt|fehlt|noch|schon|"
+            r"heute|wieder|nicht|"
+            r"liegen|bitte|und|am|mag|kann|wohnt|schläft|klingelt|braucht|im)(?![^\W_]))",
+            "article",
+        ),
+        _said(
+            rf"(?<![^\W_])(?:[Aa]uf|[Aa]us|[Aa]b|bis zu) der (\d{{2,3}}){END}(?= [a-zäöü]|\n|"
+            rf"\Z)",
+            "article",
+        ),
+        _said(r"(?<![^\W_])(?:[Aa]uf|[Aa]us) der (\d{3})(?=\. )", "article"),
+        _said(r"(?<![^\W_])(?:[Üü]bergabe|(?i:auf die)) (\d{1,2}[A-Z])(?![^\W_])", "article"),
+        _said(r"(?<![^\W_])Bett (Fenster|Tür|Wand|Mitte)(?![^\W_])", "bed", Trust.SURE),
+        _said(r"(?<![^\n])Z\.? ?(\d{1,3}) (?=[^\W\d_])", "room"),
+        _said(
+            r"(?<![^\W_])(?:[Aa]ufwachraum|[Ww]ohnbereich|[Ww]ohngruppe|"
+            r"[Uu]mkleide) ([A-Z]? ?\d{1,3})(?![^\W_]|[.,]\d)",
+            "room",
+        ),
+        _said(
+            r"(?<![^\W_])[Dd]ie (\d{1,3}[a-z]?|\d{1,2}\.\d{1,2}) "
+            r"(?:vorne|hinten|will|hat|ist frei|klingelt|braucht|isst|schläft|kriegt|bekommt|mag|"
+            r"möchte|auch|stürzt|schreit|darf|dürfen|kommt|geht|muss|müssen|soll|spuckt|blutet|tauschen|"
+            r"und die \d)(?![^\W_])",
+            "die",
+        ),
+        _said(r"(?<![^\W_])die (\d{2,3})(?=[.!?]?[ ]?(?:\n|\Z))", "die"),
+        _said(
+            r"(?<![^\W_])(?:[Bb]ewohner(?:in)?|[Tt]ür|[Bb]ett) (\d{1,2}\.\d{2}|"
+            r"\d{1,3})(?![^\W_]|[.,]\d)",
+            "resident",
+        ),
+        _said(
+            r"(?<![^\W_])(?:wer|[Oo]pa|[Oo]ma|[Hh]errn?|[Ff]rau|[Dd]ie|[Dd]er|"
+            r"[Dd]en|Fr\.|Hr\.)(?: [^\W\d_][\w.-]{0,20}){0,2} "
+            r"(?:aus|von) (\d{1,3}[a-z]?)(?=[ ]?[(,;:!?\n]|\Z|[ ](?:hat|ist|will|aufgeklärt|noch|wieder|"
+            r"schon|heute))",
+            "person",
+        ),
+        _said(r"(?<![^\W_])(?:von|aus|auf) ([a-z]\d{3})(?![^\W_])", "code"),
+        _said(r"(?<![^\W_])(?:v\. ?d\.|von d\.) ([A-Z]\d{1,2})(?![^\W_])", "article"),
+        _said(
+            r"(?<![^\W_])(?:Uro|Chir|Gyn|Neuro|Psych|Kardio|Onko|Ortho|Unfall|Reha|Gastro|Geri|Innere|"
+            r"Intensiv|Pulmo|Angio) "
+            r"([A-Z]?\d{1,3})(?![^\W_]|[.,:/]\d| ?[%x×])",
+            "department",
+        ),
+        _said(
+            r"(?<![^\W_])(?:Ambulanz|Station|Trakt|Flügel|Bereich|Koje) ([A-H])(?![^\W_])",
+            "lettered",
+            Trust.SURE,
+        ),
+        _said(
+            r"(?<![^\W_])(?:Station|Wohnbereich|Wohngruppe|WB) "
+            r"([A-ZÄÖÜ][a-zäöüß]{2,12}(?:hof|berg|tal|blick|garten|wiese|brunnen|bach|höhe|park|linde|"
+            r"rose|tulpe|winkel|feld))"
+            r"(?![^\W_])",
+            "named ward",
+        ),
+    ),
+    "es": (
+        _said(r"(?<![^\W_])(?:[Cc]uarto|[Pp]ieza) (\d{1,4}[A-Z]?)(?![^\W_]|[.,]\d)", "room", Trust.SURE),
+        _said(
+            r"(?<![^\W_])[A-ZÁÉÍÓÚ][a-záéíóúñ]+ (?:del|de la) (\d{1,4})"
+            r"(?=[ ]?[,.;!?)\n]|\Z| (?:antes|que|está|tiene|sigue|quiere|dice|con|y)(?![^\W_]))",
+            "person",
+        ),
+    ),
+    "fr": (
+        _said(
+            r"(?<![^\W_])(?:Mr|Mme|M\.|Mlle|Monsieur|Madame) [A-ZÉÈ][\w'’.-]{0,20} (?:du|de la|au) (\d{1,4})"
+            r"(?=[ ]?[,.;!?)=:\n]|\Z| (?:a|est|veut|refuse|et|qui)(?![^\W_]))",
+            "person",
+        ),
+    ),
+}
+# Every language: what is printed as ward and bed at once, and rooms named in another language.
+_ANY = (
+    _said(
+        rf"(?<![\w.,/:+{shapes.DASHES}])(\d{{1,2}}[A-HJ-Z]-\d{{1,2}}|W\d{{1,2}}-B\d{{1,2}})(?![\w%]|"
+        rf"[.,/-]\d)",
+        "bed",
+    ),
+    _said(
+        r"(?<![^\W_])(?i:au lit|chambre|zimmer|habitaci[oó]n|cama) (\d{1,4}(?:-\d{1,2})?[A-Z]?)(?![\w]|"
+        r"[.,]\d)",
+        "room",
+    ),
+)
+# "A) O'Sullivan P, 1 - DKA": the beds of a lettered list.
+_LETTERED_LIST = re.compile(r"(?m)^[A-H]\)[ \t][^\n\d]{0,40}?(\d{1,2})[ \t][–-][ \t]")
+_GRADE = re.compile(
+    r"(?:grade|stage|type|class|level|grad|stadium|klasse|figo|risk|score|fig|table|section)\W{0,2}\Z", re.I
+)
+_NO_WARD = shapes.bag(
+    "patient every another extra spare empty single double under needs their other hospital side"
+)
+
+
+def find(source: Source) -> Iterable[Hit]:
+    """Rooms and beds that only their sentence shows."""
+    lettered = list(_LETTERED_LIST.finditer(source.text))
+    if len(lettered) > 2:
+        for line in lettered:
+            yield Hit(*line.span(1), Kind.ROOM, Trust.SOFT, "list")
+    for form in (*_FORMS.get(source.language, ()), *_ANY):
+        yield from _found(source.text, form)
+
+
+def _found(text: str, form: _Said) -> Iterator[Hit]:
+    for match in form.pattern.finditer(text):
+        for group in range(1, form.pattern.groups + 1):
+            if match[group] is None or _unlikely(text, match.start(group), match[group], form):
+                continue
+            one = judged(text, *match.span(group), form.trust, form.rule)
+            if one is not None:
+                yield one
+
+
+def _unlikely(text: str, start: int, shown: str, form: _Said) -> bool:
+    """Whether what stands in the place of a room is something else."""
+    if form.rule == "named ward":
+        return shown.lower() in _NO_WARD
+    if form.rule == "possessive" and (shapes.is_year(shown) or (shown.isdigit() and shown.endswith("0"))):
+        return True
+    if _GRADE.search(text, max(0, start - 10), start):
+        return True
+    return not form.anatomical and anatomy(shown)
