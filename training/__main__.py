@@ -3,7 +3,7 @@
     make model ARGS="--data FOLDER"     # an hour on two free cores; writes bot/deid/model_files
 
 FOLDER holds the public sets as JSON lines (bot/deid/model_files/card.md says where they come from); without
-it only our own posts and templates are used. Some posts are left out for the choice of thresholds (`--hold-out`)
+it only our own posts and templates are used. Some posts are left out to choose thresholds on (`--hold-out`)
 and with `--half` every other text of the public sets, which `training.evaluate --half` then scores.
 """
 
