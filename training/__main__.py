@@ -1,6 +1,6 @@
 """Make the tagger that is shipped.
 
-    make model ARGS="--data FOLDER"     # an hour on two free cores; writes bot/deid/model_files
+    make model ARGS="--data FOLDER --half"     # an hour on two free cores; writes bot/deid/model_files
 
 FOLDER holds the public sets as JSON lines (bot/deid/model_files/card.md says where they come from); without
 it only our own posts and templates are used. Some posts are left out to choose thresholds on (`--hold-out`)

@@ -113,9 +113,18 @@ class Deidentifier:
         """What finds, or would find if it were loaded; None if that cannot be told."""
         if self._engine is not None:
             return dict(self._engine.versions)
-        if self._told is None and self._versions is not None:
-            self._told = self._versions()
+        tell, self._versions = self._versions, None  # asked once: it reads files
+        if tell is not None:
+            try:
+                self._told = tell()
+            except OSError:
+                self._told = None
         return self._told
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the engine is there: the first look does not wait for it."""
+        return self._engine is not None
 
     async def warm(self) -> None:
         """Load the engine."""
@@ -125,7 +134,7 @@ class Deidentifier:
         self, text: str, language: str | None = None, *, default: str = "en", seconds: float | None = None
     ) -> Result:
         """As `Engine.find`; raises its errors, TimeoutError and Stuck."""
-        if self._engine is None:
+        if not self.loaded:
             await self.warm()
         look = partial(self.engine().find, text, language, default=default)
         return await self.threads.run(look, seconds or self._seconds)

@@ -7,8 +7,10 @@ the tagger is sure of the opposite, and what only the tagger saw is certain or u
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from bot.deid.model import Hit, Kind, Tier, Trust
 
@@ -16,7 +18,7 @@ VETO = 0.05  # what is soft and of what the tagger believes less than this falls
 BELIEVED = 0.9  # what the tagger alone suggests is certain from here on
 _ORDER = {Trust.PROVEN: 0, Trust.SURE: 1, Trust.SOFT: 3}
 _TAGGED = 2
-_ARTICLE = re.compile(r"(?:the|at|der|die|das|dem|den|vom|beim)\s+(?=\w)", re.IGNORECASE)
+_ARTICLE = re.compile(r"(?:[Tt]he|at|der|die|das|dem|den|vom|beim|nach|aus)\s+(?=\w)")
 _PERSONS = (Kind.NAME, Kind.CLINICIAN)
 _PLACES = (Kind.HOSPITAL, Kind.PLACE, Kind.ORG)
 WORDED = (*_PERSONS, *_PLACES)  # what is known by its words, not by its form
@@ -53,6 +55,20 @@ class _Piece:
     rank: int
 
 
+class Places:
+    """Places in a text that may overlap; asks whether one holds another in logarithmic time."""
+
+    def __init__(self, places: Iterable[tuple[int, int]]) -> None:
+        ordered = sorted(places)
+        self._starts = [start for start, _ in ordered]
+        self._ends = list(accumulate((end for _, end in ordered), max))  # the furthest up to each start
+
+    def hold(self, start: int, end: int) -> bool:
+        """Whether this lies within one of the places."""
+        at = bisect_right(self._starts, start)
+        return at > 0 and self._ends[at - 1] >= end
+
+
 def merge(
     text: str,
     hits: Iterable[Hit],
@@ -64,9 +80,11 @@ def merge(
 
     `strongest(start, end)` is the tagger's highest belief in any identifier within a span; without a tagger
     (None) nothing is vetoed. `exempt` are places that look like names and are none (eponyms, drugs): they
-    hold against soft hits and tags, never against what a rule is sure of.
+    hold against soft hits and tags, never against what a rule is sure of (`engine.ruled` takes those out that
+    are part of a term of several words).
     """
-    pieces = [piece for hit in hits if (piece := _of_hit(hit, strongest, exempt)) is not None]
+    held = Places(exempt)
+    pieces = [piece for hit in hits if (piece := _of_hit(hit, strongest, held)) is not None]
     pieces += [
         _Piece(
             one.start,
@@ -77,25 +95,19 @@ def merge(
             _TAGGED,
         )
         for one in tagged
-        if not _within(one.start, one.end, exempt)
+        if not held.hold(one.start, one.end)
     ]
     return _neighbours(text, _united(_trimmed(text, piece) for piece in pieces))
 
 
-def _of_hit(
-    hit: Hit, strongest: Callable[[int, int], float] | None, exempt: Sequence[tuple[int, int]]
-) -> _Piece | None:
+def _of_hit(hit: Hit, strongest: Callable[[int, int], float] | None, exempt: Places) -> _Piece | None:
     if hit.trust is Trust.SOFT:
-        if _within(hit.start, hit.end, exempt):
+        if exempt.hold(hit.start, hit.end):
             return None
         if strongest is not None and strongest(hit.start, hit.end) < VETO:
             return None
     tier = Tier.UNCERTAIN if hit.trust is Trust.SOFT else Tier.CERTAIN
     return _Piece(hit.start, hit.end, hit.kind, tier, hit.rule, _ORDER[hit.trust])
-
-
-def _within(start: int, end: int, places: Sequence[tuple[int, int]]) -> bool:
-    return any(first <= start and end <= last for first, last in places)
 
 
 def _trimmed(text: str, piece: _Piece) -> _Piece:

@@ -8,6 +8,7 @@ mapping exists only while the text is worked on.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from bot.deid import calendars, persons, timeline
@@ -100,11 +101,12 @@ def replace(source: Source, found: Sequence[Found]) -> Sequence[str]:
             always.add(word)
         keys.append((word, _identity(source.text[one.start : one.end], keys, word, one.kind in _NUMBERED)))
     numbers = _numbers([key for index, key in enumerate(keys) if not shown[index]])
+    many = Counter(word for word, _ in numbers)
     for index, key in enumerate(keys):
         if shown[index]:
             continue
         word, _ = key
-        several = word in always or sum(1 for other, _ in numbers if other == word) > 1
+        several = word in always or many[word] > 1
         shown[index] = f"[{word}-{numbers[key]}]" if several else f"[{word}]"
     return shown
 

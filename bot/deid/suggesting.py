@@ -7,7 +7,8 @@ is full, need most. The figures were chosen on posts unknown to the tagger.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable
 
 from bot.deid.lexicon.tokens import is_plain
 from bot.deid.merging import Scored
@@ -17,9 +18,12 @@ UNUSUAL = 0.03  # belief that a name or place needs …
 PLAIN = 0.15  # … if it is an ordinary word or a term as well …
 LETTER = 0.7  # … if it is a single letter …
 NUMERIC = 0.4  # … and anything that the rules read too, such as numbers and dates
+OLD = 90  # years: from here on an age is an identifier, 45 CFR 164.514(b)(2)(i)(C)
+_AGED = re.compile(r"((?:1[89]|[2-8]\d)(?=[MFmfw])|\d(?=L))[MFmfwL]")
 _READ_WELL = (Kind.NAME, Kind.PLACE)
 _JOINS = " \t-–'’"
 _MOST_BETWEEN = 3
+_IN_DATES = ("/", ".")
 
 
 def suggested(source: Source, words: Iterable[Scored]) -> list[Scored]:
@@ -29,7 +33,7 @@ def suggested(source: Source, words: Iterable[Scored]) -> list[Scored]:
         initial = bool(spans) and _is_initial(source.text, spans[-1], word)
         if word.score < (UNUSUAL if initial else _needed(source, word)):
             continue
-        if spans and word.kind == spans[-1].kind and _joins(source.text, spans[-1].end, word.start):
+        if spans and word.kind == spans[-1].kind and _joins(source.text, spans[-1], word):
             last = spans.pop()
             word = Scored(last.start, word.end, last.kind, max(last.score, word.score))
         spans.append(word)
@@ -38,13 +42,24 @@ def suggested(source: Source, words: Iterable[Scored]) -> list[Scored]:
 
 def _needed(source: Source, word: Scored) -> float:
     written = source.text[word.start : word.end]
-    if not any(char.isalnum() for char in written):
-        return 2.0  # a mark is nothing to remove
+    if not any(char.isalnum() for char in written) or _is_harmless(source.text, word):
+        return 2.0
     if word.kind not in _READ_WELL or any(char.isdigit() for char in written):
         return NUMERIC
     if len(written) == 1:
         return LETTER
     return PLAIN if is_plain(written, source.language) else UNUSUAL
+
+
+def _is_harmless(text: str, word: Scored) -> bool:
+    """Whether it is a number that tells nobody's identity: an age up to 89, "67F", "2L"."""
+    written = text[word.start : word.end]
+    if word.kind is Kind.AGE:
+        return written.isdigit() and int(written) < OLD
+    if (aged := _AGED.fullmatch(written)) is not None:
+        return int(aged[1]) < OLD
+    between_commas = text[: word.start].endswith(", ") and text.startswith(",", word.end)
+    return between_commas and written.isdigit() and int(written) < OLD
 
 
 def _is_initial(text: str, last: Scored, word: Scored) -> bool:
@@ -57,6 +72,8 @@ def _is_initial(text: str, last: Scored, word: Scored) -> bool:
     )
 
 
-def _joins(text: str, end: int, start: int) -> bool:
-    between: Sequence[str] = text[end:start]
+def _joins(text: str, last: Scored, word: Scored) -> bool:
+    between = text[last.end : word.start]
+    if last.kind is Kind.DATE and between in _IN_DATES:
+        return text[last.end - 1].isdigit() and text[word.start].isdigit()
     return len(between) <= _MOST_BETWEEN and all(char in _JOINS for char in between)

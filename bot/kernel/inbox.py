@@ -277,7 +277,8 @@ def _day(moment: datetime) -> datetime:
 async def purge(tx: Tx) -> int:
     """Forget entries handled long ago, and the content of those set aside; returns how many of the first."""
     old = (inbox_entries.c.state == "dead") & (inbox_entries.c.done_at < tx.now - KEEP_DEAD)
-    await tx.conn.execute(update(inbox_entries).where(old).values(payload=None))
+    full = inbox_entries.c.payload.is_not(None)  # else each run would write all of them anew
+    await tx.conn.execute(update(inbox_entries).where(old & full).values(payload=None))
     done = await tx.conn.execute(
         delete(inbox_entries).where(
             inbox_entries.c.state == "done", inbox_entries.c.done_at < tx.now - KEEP_HANDLED

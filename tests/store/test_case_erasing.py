@@ -175,12 +175,19 @@ async def test_a_post_still_on_its_way_needs_its_authors_words_no_longer(
         assert case.state is State.POSTING
         async with hall.db.begin() as tx:
             assert await cases.draft(tx, case.id) is not None
-            await erasing.unlink(Desk(hall.house, tx, "curbside"), case.id)
+            desk = Desk(hall.house, tx, "curbside")
+            await erasing.unlink(desk, case.id)
+            await erasing.note_later(desk, case.id)
             assert await cases.draft(tx, case.id) is None and await cases.shown(tx, case.id) is None
             assert await cases.author(tx, case.id) is None
     await hall.settle()
-    assert (await hall.case(case.id)).state is State.POSTED
+    posted = await hall.case(case.id)
+    assert posted.state is State.POSTED and posted.erase_at is None
     assert "DOAC" in hall.last(BRAIN) and hall.texts(DM_EVE) == []
+    noted = f"system case.unlinked {case.id}"
+    assert noted not in await hall.audit()
+    await hall.passes(days=1, seconds=1)
+    assert (await hall.audit()).count(noted) == 1
 
 
 async def test_what_failed_is_kept_sealed_for_two_weeks_or_until_its_author_erases_it(hall: Threads) -> None:

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import event, select, text, update
 
 from bot.kernel import inbox
 from bot.kernel.clock import ManualClock
@@ -172,6 +173,31 @@ async def test_only_what_was_handled_long_ago_is_forgotten(db: Database, clock: 
     async with db.begin() as tx:
         assert await inbox.purge(tx) == 1
     assert await handle(db) == "waiting"
+
+
+async def test_what_was_set_aside_is_emptied_once_and_not_written_again(
+    db: Database, clock: ManualClock
+) -> None:
+    await put(db, entry("$a"), entry("$b", "other"))
+    async with db.begin() as tx:
+        for row in (await tx.conn.execute(select(inbox_entries.c.id))).all():
+            assert await inbox.mark_dead(tx, row.id)
+    clock.advance(inbox.KEEP_DEAD + timedelta(milliseconds=1))
+    written: list[int] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, _values: Any, context: Any, _many: bool) -> None:
+        if statement.startswith("UPDATE"):
+            written.append(context.cursor.rowcount)
+
+    event.listen(db.engine, "after_cursor_execute", note)
+    for _run in range(2):
+        async with db.begin() as tx:
+            await inbox.purge(tx)
+    event.remove(db.engine, "after_cursor_execute", note)
+    assert written == [2, 0]
+    async with db.read() as tx:
+        assert (await tx.conn.execute(select(inbox_entries.c.payload))).scalars().all() == [None, None]
+        assert await inbox.counts(tx) == {"dead": 2}
 
 
 async def test_a_moved_payload_does_not_open(db: Database) -> None:

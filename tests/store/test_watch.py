@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.chat import CHAT
-from bot.chat.deidentifying import Deidentifier
+from bot.chat.deidentifying import MOST_STUCK, Deidentifier
 from bot.chat.desk import Desk
 from bot.chat.dispatch import Dispatcher
 from bot.deid.engine import Engine
@@ -263,6 +264,7 @@ class Seeing(Engine):
 
     def __init__(self, hangs_at: str = "", going_on: threading.Event | None = None) -> None:
         super().__init__(None)
+        super().proven("INR 2.4, a text")  # the first takes longer, and limits here are short
         self.seen: list[str] = []
         self.threads: set[int] = set()
         self.hangs_at, self.going_on = hangs_at, going_on
@@ -300,6 +302,74 @@ async def test_a_message_that_hangs_the_engine_holds_up_no_other(
         going_on.set()
     assert hall.redacted == ["$wait2"]
     assert (counted("failed"), counted("clean")) == (before[0] + 1, before[1] + 1)
+
+
+async def test_messages_that_share_their_time_are_all_looked_at(
+    hall: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(Seeing):
+        at_once = 0
+        most_at_once = 0
+
+        def proven(self, text: str) -> Any:
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+            time.sleep(0.1)
+            self.at_once -= 1
+            return super().proven(text)
+
+    engine = Slow()
+    hall.load(lambda: engine)
+    monkeypatch.setattr(scanning, "_SECONDS", 0.5)
+    before = counted("failed"), counted("clean")
+    texts = [f"INR 2.{number}" for number in range(20)]
+    await queued(hall, texts)
+    await hall.settle()
+    assert set(engine.seen) == set(texts)
+    assert engine.most_at_once <= 2  # what a round leaves behind ends with the message it is at
+    assert (counted("failed"), counted("clean")) == (before[0], before[1] + 20)
+
+
+async def test_while_too_many_threads_hang_messages_wait_and_none_fails(
+    hall: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs, going_on = "a text that hangs", threading.Event()
+    engine = Seeing(hangs, going_on)
+    hall.load(lambda: engine)
+    monkeypatch.setattr(scanning, "_SECONDS", 0.5)
+    before = counted("failed"), counted("clean")
+    await queued(hall, [hangs] * MOST_STUCK + ["INR 2.4", NAMED])
+    try:
+        await hall.settle()
+        assert counted("failed") == before[0] + MOST_STUCK and NAMED not in engine.seen
+        assert not await scanning.scan_some(hall.house, hall.db)
+        assert await hall.kept() == (2, 0)
+    finally:
+        going_on.set()
+    threads = hall.house.part(Deidentifier).threads
+    async with asyncio.timeout(20):
+        while threads._stuck:
+            await asyncio.sleep(0.01)
+    await hall.settle()
+    assert hall.redacted == ["$wait5"]
+    assert (counted("failed"), counted("clean")) == (before[0] + MOST_STUCK, before[1] + 1)
+
+
+async def test_an_engine_that_loads_too_slowly_fails_no_message(hall: Watched) -> None:
+    engine = Seeing()
+    slow = [TimeoutError]
+
+    def load() -> Engine:
+        if slow:
+            raise slow.pop()
+        return engine
+
+    hall.load(load)
+    before = counted("failed")
+    await queued(hall, ["INR 2.4"])
+    assert not await scanning.scan_some(hall.house, hall.db)
+    assert await scanning.scan_some(hall.house, hall.db)
+    assert engine.seen == ["INR 2.4"] and counted("failed") == before
 
 
 async def test_an_offer_lets_messages_be_looked_at_first(hall: Watched) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.deid import quasi, replacing
+from bot.deid import persons, quasi, replacing
 from bot.deid.merging import Found
 from bot.deid.model import Kind, Source, Tier
 
@@ -124,6 +125,133 @@ def test_tags_speak_the_language_of_the_text(language: str, marked: str, shown: 
 )  # fmt: skip
 def test_dates_become_intervals(marked: str, shown: str) -> None:
     assert _replaced(marked) == shown
+
+
+@pytest.mark.parametrize(
+    ("marked", "shown"),
+    [
+        (
+            "Ms {name:Bell} has NSTEMI. Ms. {name:Bell} refuses. Her brother {name:Mark Bell} agrees",
+            "Ms [PATIENT] has NSTEMI. Ms. [PATIENT] refuses. Her brother [BROTHER] agrees",
+        ),
+        (
+            "Mr {name:Patel} came with his wife {name:Anita Patel}. Mr {name:Patel} is ok, {name:Anita} not",
+            "Mr [PATIENT] came with his wife [WIFE]. Mr [PATIENT] is ok, [WIFE] not",
+        ),
+        # The same sex, too.
+        (
+            "Mr {name:Bell} is worse. His brother {name:Mark Bell} called. Mr {name:Bell} and {name:Bell}",
+            "Mr [PATIENT] is worse. His brother [BROTHER] called. Mr [PATIENT] and [PATIENT]",
+        ),
+        (
+            "the son, {name:Ravi Das}, says his father Mr {name:Das} stopped. Mr. {name:Das} denies",
+            "the son, [SON], says his father Mr [FATHER] stopped. Mr. [FATHER] denies",
+        ),
+        (
+            "Mr {name:Das} fell. The son, {name:Ravi Das}, says his father Mr {name:Das} stopped",
+            "Mr [PATIENT] fell. The son, [SON], says his father Mr [PATIENT] stopped",
+        ),
+        # Nobody else has that surname.
+        (
+            "brother {name:Mark Bell} called. Mr {name:Bell} wants all",
+            "brother [BROTHER] called. Mr [BROTHER] wants all",
+        ),
+        ("Mr {name:Bell}, then: pt {name:John Bell}", "Mr [PATIENT], then: pt [PATIENT]"),
+        ("his wife {name:Mia Bo}, Mrs {name:Bo} said", "his wife [WIFE], Mrs [WIFE] said"),
+        ("Mr {name:Bo} and his wife Mrs {name:Bo}", "Mr [PATIENT] and his wife Mrs [WIFE]"),
+        ("Mr {name:M. Bo} and Ms {name:M. Bo}", "Mr [PATIENT-1] and Ms [PATIENT-2]"),
+        ("pt {name:Tim}, 8. Mum says her son {name:Tim}", "pt [PATIENT], 8. Mum says her son [PATIENT]"),
+        ("told his wife Mr {name:Bo} is stable", "told his wife Mr [PATIENT] is stable"),
+    ],
+)  # fmt: skip
+def test_relatives_with_one_surname_stay_apart(marked: str, shown: str) -> None:
+    assert _replaced(marked) == shown
+
+
+@pytest.mark.parametrize(
+    ("marked", "shown"),
+    [
+        (
+            "Herr {name:Weber} kam mit seiner Tochter {name:Lena Weber}. Herr {name:Weber} ist stabil",
+            "Herr [PATIENT] kam mit seiner Tochter [TOCHTER]. Herr [PATIENT] ist stabil",
+        ),
+        (
+            "Tochter {name:Lena Weber} rief an. Herr {name:Weber} schläft",
+            "Tochter [TOCHTER] rief an. Herr [PATIENT] schläft",
+        ),
+        (
+            "Herr und Frau {name:Klein}. Herr {name:Klein} fiebert, Fr. {name:Klein} nicht",
+            "Herr und Frau [PATIENT-1]. Herr [PATIENT-2] fiebert, Fr. [PATIENT-1] nicht",
+        ),
+        # One name, however it is spelt.
+        ("Pat. {name:Ali Yıldız}, Herr {name:Yildiz}", "Pat. [PATIENT], Herr [PATIENT]"),
+        ("Frau {name:Müller}, {name:Mueller}, {name:Muller}", "Frau [PATIENT], [PATIENT], [PATIENT]"),
+        ("Herr {name:Jörg Groß}, Hr. {name:Joerg Gross}", "Herr [PATIENT], Hr. [PATIENT]"),
+        ("Frau {name:Bauer} und Frau {name:Baur}", "Frau [PATIENT-1] und Frau [PATIENT-2]"),
+    ],
+)
+def test_german_persons(marked: str, shown: str) -> None:
+    assert _replaced(marked, "de") == shown
+
+
+@pytest.mark.parametrize(
+    ("marked", "shown"),
+    [
+        ("pt {name:Ann Lee}\nConsultant: Mr {name:P. Cole-Boyd}", "pt [PATIENT]\nConsultant: Mr [DR-1]"),
+        (
+            "Surgeon: Mr {name:Ian Hill}\nRegistrar: Ms {name:Obi}\nMr {name:Hill} saw Mr {name:Lee}",
+            "Surgeon: Mr [DR-1]\nRegistrar: Ms [DR-2]\nMr [DR-1] saw Mr [PATIENT]",
+        ),
+        ("Staff nurse: Ms {name:Obi}", "Staff nurse: Ms [NURSE-1]"),
+        (
+            "Mr {name:Bo} left. His lawyer, Mr. {name:Stern}, called. Mr {name:Stern} insists",
+            "Mr [PATIENT] left. His lawyer, Mr. [NAME-1], called. Mr [NAME-1] insists",
+        ),
+        # Whom one told is not who follows.
+        ("told nurse Mr {name:Bo} is worse", "told nurse Mr [PATIENT] is worse"),
+        ("the consultant saw Mr {name:Bo}", "the consultant saw Mr [PATIENT]"),
+        ("surgeon's patient Mr {name:Bo}", "surgeon's patient Mr [PATIENT]"),
+    ],
+)
+def test_a_label_before_a_title_says_who_it_is(marked: str, shown: str) -> None:
+    assert _replaced(marked) == shown
+
+
+@pytest.mark.parametrize(
+    ("marked", "shown"),
+    [
+        (
+            "Patient {name:HILL}^{name:DENISE}^{name:M} in. {name:HILL}^{name:DENISE}^M, Ms {name:Hill}",
+            "Patient [PATIENT]^[PATIENT]^[PATIENT] in. [PATIENT]^[PATIENT]^M, Ms [PATIENT]",
+        ),
+        ("Name: {name:HILL}, {name:OWAIN} in, {name:Owain}", "Name: [PATIENT], [PATIENT] in, [PATIENT]"),
+        ("{name:HILL}, {name:COLE} and {name:BELL} left", "[NAME-1], [NAME-2] and [NAME-3] left"),
+        ("{name:HILL}, {name:COLE}, {name:BELL}, {name:LEE}", "[NAME-1], [NAME-2], [NAME-3], [NAME-4]"),
+        ("{name:Hill}, {name:Owain}", "[NAME-1], [NAME-2]"),
+    ],
+)  # fmt: skip
+def test_the_parts_of_one_name_have_one_tag(marked: str, shown: str) -> None:
+    assert _replaced(marked) == shown
+
+
+def test_many_names_take_linear_time() -> None:
+    def taken(count: int) -> float:
+        names = [
+            f"{chr(97 + n % 26)}{chr(97 + n // 26 % 26)}{chr(97 + n // 676)}x Bell" for n in range(count)
+        ]
+        found, at = [], 0
+        for name in names:
+            found.append(Found(at, at + len(name), Kind.NAME, Tier.CERTAIN, "test"))
+            at += len(name) + 1
+        source = Source(" ".join(names), "en")
+        times = []
+        for _ in range(3):
+            start = time.thread_time()
+            persons.persons(source, found)
+            times.append(time.thread_time() - start)
+        return min(times)
+
+    assert taken(4000) < 7 * max(taken(1000), 0.003)
 
 
 _NAMES = st.lists(st.sampled_from(["Anna", "Keller", "Bo", "Grün", "K", "O'Neil"]), min_size=1, max_size=3)

@@ -35,7 +35,12 @@ async def barred(desk: Desk, author_key: str) -> Barred | None:
 
 
 async def posted(desk: Desk, case: Case) -> None:
-    """A case is posted, or open again: its author is forgotten after a time although it is never closed."""
+    """A case is posted, or open again: its author is forgotten after a time although it is never closed.
+
+    Nobody is left to forget if they erased the link while the post was on its way: the timer then notes that.
+    """
+    if case.author_key is None:
+        return
     await _erase_at(desk, case, (case.posted_at or desk.now) + LATEST)
 
 

@@ -141,7 +141,7 @@ def _patterns(language: str) -> tuple[tuple[str, Trust, re.Pattern[str]], ...]:
         (
             "apposition",
             Trust.SOFT,
-            re.compile(rf"{behind}(?P<age>9\d|10\d){_NO_VALUE}(?=\)|[,;.!?]|\s[(a-zäöüß/A-Z]|$)"),
+            re.compile(rf"{behind}(?P<age>9\d|1[01]\d){_NO_VALUE}(?=\)|[,;.!?]|\s[(a-zäöüß/A-Z]|$)"),
         ),
         ("apposition", Trust.SOFT, re.compile(rf"{behind}(?P<age>(?i:{words})){_NO_VALUE}(?=\)|[,;.!?]|$)")),
         # "Ivy P. is 101 and furious", "Ruthanne in 22 is 97".
@@ -149,7 +149,7 @@ def _patterns(language: str) -> tuple[tuple[str, Trust, re.Pattern[str]], ...]:
             "is",
             Trust.SOFT,
             re.compile(
-                rf"(?:[A-Z][a-z'’-]+|[A-Z]\.|\bin\s\d{{1,3}}[A-Za-z]?)\s(?:is|turns|turned)\s(?P<age>9\d|10\d){_NO_VALUE}"
+                rf"(?:[A-Z][a-z'’-]+|[A-Z]\.|\bin\s\d{{1,3}}[A-Za-z]?)\s(?:is|turns|turned)\s(?P<age>9\d|1[01]\d){_NO_VALUE}"
                 r"(?=[,;.!?)]|\s(?:and|but|with|still|lives|has|who|so|tomorrow|today)\b|$)"
             ),
         ),

@@ -50,7 +50,7 @@ _NUMERIC = (
     form(
         "full short",
         rf"{BEFORE}(?P<date>{DAY}\s?([-/.])\s?{DAY}\s?\2\s?(?:{YEAR}|'?\d\d))(?=T\d\d|[^\w%/]|$)"
-        r"(?!\.\d)(?!-\d{3})",
+        r"(?!\.\d)(?!-\d{3})(?!:\d)(?!\s?Uhr)",
         guard="numeric",
         anchor="number",
     ),
@@ -221,7 +221,7 @@ def _weekdays(language: str) -> Iterator[Form]:
 
 
 def _month(language: str) -> str:
-    return rf"(?:{either([*MONTHS[language], *SHORT[language]])})\.?"
+    return rf"(?:{either(MONTHS[language])}|(?:{either(SHORT[language])})\.?)"
 
 
 def _feast(language: str) -> Form:

@@ -57,6 +57,9 @@ def judged(form: Form, source: Source, start: int, end: int) -> Trust | None:
     return _GUARDS[form.guard](Place(text[start:end], before, after, source.language, form.trust))
 
 
+_MEASURED = re.compile(r"\s?(?:mg|ml|mcg|µg|kg|cm|mm|mmHg|mmol|IU|IE)\b")
+
+
 def _numeric(place: Place) -> Trust | None:
     """Day, month and year in figures."""
     numbers = [int(digits) for digits in re.findall(r"\d+", place.text)]
@@ -66,9 +69,7 @@ def _numeric(place: Place) -> Trust | None:
         "bipap vent settings score scores peep strength power apgar apgars ap apgar-werte ph mrc"
     ):
         return None
-    if len(re.findall(r"\d+", place.text)[-1]) == 2 and place.next.casefold() in datewords.UNITS:
-        return None
-    return place.trust
+    return None if _MEASURED.match(place.after) else place.trust
 
 
 def _pair(place: Place) -> Trust | None:

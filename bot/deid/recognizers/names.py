@@ -128,6 +128,7 @@ class _Names(CuedNames, ShapedNames):
         if (
             at + 1 >= len(self.words)
             or gap(self.words, at + 1) != 1
+            or self.words[at + 1].line
             or cues.cue(token.key, self.language) in (*_STRONG, Cue.KIN, Cue.STAFF, Cue.PATIENT)
         ):
             return

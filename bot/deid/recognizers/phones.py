@@ -140,6 +140,8 @@ def _by_form(source: Source, run: _Run) -> Iterator[Hit]:
                 while start > run.start and text[start - 1] in "+( ":
                     start -= 1
                 end = run.groups[to - 1][1]
+                if text.count("(", start, end) > text.count(")", start, end):
+                    start = text.index("(", start) + 1  # the bracket of a sentence
                 yield Hit(start, end, Kind.PHONE, trust, "phone form")
                 at = to - 1
                 break

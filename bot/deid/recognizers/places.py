@@ -43,7 +43,7 @@ _GERMAN_TOWN = re.compile(
     r"\w{2,20}(?:burg|berg|stadt|dorf|heim|hausen|ingen|bach|feld|furt|kirchen|kirch|brück|brücken|hofen|leben|rode|walde|see|münde|haven|büttel|stedt|itz|ow|au|felden|ikon|wil)"
 )
 _UNIT = r"(?:(?:Flat|Apt\.?|Apartment|Unit|Suite|Ste\.?|Blk|Block|House|Door|Plot|No\.?)\s?[\w#/-]{1,6},?\s)?"
-_NUMBER = r"(?:[A-Z]?\d{1,5}[A-Za-z]?(?:[-/–]\d{1,4}[A-Za-z]?)?)"
+_NUMBER = r"(?!\d{1,2}[MF]\b)(?:[A-Z]?\d{1,5}[A-Za-z]?(?:[-/–]\d{1,4}[A-Za-z]?)?)"
 _WORDS = r"(?:(?:[NSEW]\.?|[^\W\d_][\w.'’-]{1,20}),?\s){1,4}?"
 _ENGLISH = re.compile(
     r"(?<![\w.,-])"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bot.chat.deidentifying import Deidentifier
+from bot.chat.deidentifying import Deidentifier, Stuck
 from bot.chat.desk import Desk, House
 from bot.deid.model import Kind
 from bot.kernel.db import Database, DatabaseTrouble, Tx
@@ -52,7 +53,7 @@ async def _warm(house: House) -> None:
 
 
 async def scan_some(house: House, database: Database) -> bool:
-    """Look at the messages that wait longest; False if there were none.
+    """Look at the messages that wait longest; False if none was looked at, so that nobody asks again at once.
 
     What cannot be looked at stays as it is: the watch counts it, and never says what it was.
     """
@@ -61,6 +62,8 @@ async def scan_some(house: House, database: Database) -> bool:
     if not waiting:
         return False
     looked = await _look(house.part(Deidentifier), waiting)
+    if not looked:
+        return False
     results: list[str] = []
     async with database.begin() as tx:
         for said, kinds in looked:
@@ -74,26 +77,36 @@ async def scan_some(house: House, database: Database) -> bool:
 async def _look(deidentifier: Deidentifier, waiting: Sequence[Said]) -> list[Looked]:
     """Look at messages up to the first hit: what is to be removed does not wait for the rest.
 
-    All of them in one thread, so that they wait for a busy loop once, not each.
+    All of them in one thread, so that they wait for a busy loop once, not each. When the time is over, the
+    thread stops after the message it is at, and what it has not looked at waits for the next round. Only the
+    first of a round has all the time for itself, so no other is given up; nor is one that was not begun.
     """
     looked: list[Looked] = []
+    begun, over = threading.Event(), threading.Event()
 
     def look() -> None:
         engine = deidentifier.engine()
         for said in waiting:
+            if over.is_set():
+                return
+            begun.set()
             kinds = _kinds(engine, said)
             looked.append((said, kinds))
             if kinds:
                 return
 
     try:
-        if deidentifier.versions is None:
+        if not deidentifier.loaded:
             await deidentifier.warm()
         await deidentifier.threads.run(look, _SECONDS)
     except Exception as error:
         log.error("the watch could not look at a message", extra={"error": type(error).__name__})
-        # The thread may still go on. The next one is given up only if it has had all the time for itself.
-        return looked[:] or [(waiting[0], None)]
+        late = isinstance(error, TimeoutError | Stuck)
+        if late and not begun.is_set():
+            return []
+        return looked[:] or [(waiting[0], None)]  # a copy: the thread may still be at a message
+    finally:
+        over.set()
     return looked
 
 

@@ -14,6 +14,13 @@ from bot.deid.model import Source
 _PEOPLE = (Cue.TITLE, Cue.DOCTOR, Cue.PATIENT, Cue.KIN, Cue.STAFF, Cue.NAMED)
 _TITLES = (Cue.TITLE, Cue.DOCTOR)
 _JOINS = frozenset("-‐‑–/&.+'’")  # within a term of several words ("Hunt/Hess")
+_LETTERED = frozenset(
+    ["child", "pugh", "weber", "denis", "stanford", "judet", "tile", "carpentier", "strasberg"]
+)
+_DOES = frozenset((
+    "is", "was", "has", "had", "needs", "wants", "says", "said", "called", "in", "on", "and", "for",
+    "ist", "hat", "war", "braucht", "will", "sagt", "auf", "und",
+))
 _AND = frozenset(["and", "und", "n"])
 # between two eponyms
 _BETWEEN = frozenset(["/", "-", "–", "&", "vs", "versus", "or", "oder", "bzw"])
@@ -47,8 +54,8 @@ class _Unit(NamedTuple):
     token: int  # the index of its token
 
 
-def exempt(source: Source) -> Sequence[tuple[int, int]]:
-    """Where eponyms are used as such, and drugs, devices and clinical terms."""
+def exempt(source: Source, said: Sequence[tuple[int, int]] | None = None) -> Sequence[tuple[int, int]]:
+    """Where eponyms are used as such, and drugs, devices and clinical terms; `said`: `sayings` if known."""
     words = tokens(source.text)
     found = [
         (token.start, _end(words, at))
@@ -60,7 +67,7 @@ def exempt(source: Source) -> Sequence[tuple[int, int]]:
         for at in range(len(words) if source.language == "de" else 0)
         if _is_noun(words, at)
     ]
-    return [*_runs(source.text, sorted([*found, *sayings(source)])), *nouns]
+    return [*_runs(source.text, sorted([*found, *(sayings(source) if said is None else said)])), *nouns]
 
 
 def sayings(source: Source) -> list[tuple[int, int]]:
@@ -92,13 +99,24 @@ def _grade(words: tuple[Token, ...], at: int) -> Token | None:
     if at + 1 == len(words) or words[at + 1].start != words[at].end + 1:
         return None
     after = words[at + 1]
-    if not terms.is_grade(after.text):
+    if not terms.is_grade(after.text) or (after.text.isalpha() and not _by_letter(words, at)):
         return None
+    if at + 2 < len(words) and words[at + 2].text == "/" and words[at + 2].start == after.end:
+        return None  # "Mayo 4/18/24"
     if after.text.isalpha() and at + 2 < len(words) and words[at + 2].start == after.end:
         mark = words[at + 2].text
         if mark == "." or (mark == "," and at + 3 < len(words) and words[at + 3].number):
             return None
     return after
+
+
+def _by_letter(words: tuple[Token, ...], at: int) -> bool:
+    """Whether an eponym may be graded by letters: "Weber B", but not "Anderson A is in bed 4"."""
+    token, letter = words[at], words[at + 1]
+    if len(letter.text) > 1 or not set("fl") & set(flags(token.parts[-1])):
+        return True
+    follows = words[at + 2].key if at + 2 < len(words) else ""
+    return token.parts[-1] in _LETTERED and follows not in _DOES
 
 
 def _is_exempt(words: tuple[Token, ...], at: int, language: str) -> bool:
@@ -194,11 +212,31 @@ def _sayings(source: Source, words: tuple[Token, ...]) -> Iterator[tuple[int, in
     while at < len(units):
         end = max((_matches(source.text, units, at, saying) for saying in _begun(units[at].key)), default=at)
         first = units[at].token
-        if end == at or (first and cues.cue(_cue_before(words, first), source.language) in _PEOPLE):
+        if (
+            end == at
+            or (first and cues.cue(_cue_before(words, first), source.language) in _PEOPLE)
+            or (_all_names(units[at:end]) and not _speaks_of_it(source.text, words, units[at:end]))
+        ):
             at += 1
             continue
         yield units[at].start, units[end - 1].end
         at = end
+
+
+def _all_names(units: list[_Unit]) -> bool:
+    """Whether every word of a term is a name as well: "Marcus Gunn" may be a colleague."""
+    return all(set("fl") & set(flags(unit.key)) for unit in units if unit.key not in _AND)
+
+
+def _speaks_of_it(text: str, words: tuple[Token, ...], units: list[_Unit]) -> bool:
+    """Whether what stands around makes a term of names: "Marcus Gunn pupil", "Gray-Turner"."""
+    last = words[units[-1].token]
+    after = words[units[-1].token + 1] if units[-1].token + 1 < len(words) else None
+    return (
+        any(mark in text[units[0].start : last.end] for mark in "-/‐‑–")
+        or last.owner
+        or (after is not None and after.start == last.end + 1 and _speaks(after.key))
+    )
 
 
 def _begun(key: str) -> tuple[tuple[str, ...], ...]:
@@ -236,6 +274,9 @@ def _matches(text: str, units: list[_Unit], at: int, saying: tuple[str, ...]) ->
             between = text[units[there - 1].end : units[there].start]
             marks = between.replace(" ", "")
             comma = marks == "," and len(saying) > 2
+            before = units[there - 1]
+            if "." in between and between != "." and before.key != "st" and before.end - before.start > 1:
+                return at  # the end of a sentence
             if "\n" in between or len(between) > 3 or not (comma or set(marks) <= _JOINS):
                 return at
         there += 1
