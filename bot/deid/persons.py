@@ -264,7 +264,8 @@ class _Known:
             return 1
         if who.sure == 3:
             seen = any(role in self.relations for role in _INVERSE.get(one.said.role, ()))
-            return 2 if seen or not (one.said.titled or who.titled) else 0
+            child = one.said.role in ("son", "daughter", "grandchild")
+            return 2 if seen or (child and not one.said.titled and not who.titled) else 0
         lone = not who.given or (who.titled and one.said.titled)
         return 3 if lone and who.role in ("", "patient") else 0
 

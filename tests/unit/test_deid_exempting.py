@@ -20,7 +20,7 @@ def _exempt(text: str, language: str = "en") -> list[str]:
     ("text", "language", "expected"),
     [
         ("FAST positive in Morison's pouch", "en", ["Morison's pouch"]),
-        ("for Ivor Lewis on thursday", "en", ["Ivor Lewis"]),
+        ("Ivor Lewis procedure on thursday", "en", ["Ivor Lewis"]),
         ("B-Lynch on, still oozing", "en", ["B-Lynch"]),
         ("hunt/hess low, or Hunt & Hess high", "en", ["hunt/hess", "Hunt & Hess"]),
         ("we have no Bair Huggers", "en", ["Bair Huggers"]),

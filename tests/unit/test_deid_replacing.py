@@ -161,6 +161,7 @@ def test_dates_become_intervals(marked: str, shown: str) -> None:
         ("Mr {name:Bo} and his wife Mrs {name:Bo}", "Mr [PATIENT] and his wife Mrs [WIFE]"),
         ("Mr {name:M. Bo} and Ms {name:M. Bo}", "Mr [PATIENT-1] and Ms [PATIENT-2]"),
         ("pt {name:Tim}, 8. Mum says her son {name:Tim}", "pt [PATIENT], 8. Mum says her son [PATIENT]"),
+        ("pt {name:Bo}, wife {name:Bo} called", "pt [PATIENT], wife [WIFE] called"),
         ("told his wife Mr {name:Bo} is stable", "told his wife Mr [PATIENT] is stable"),
     ],
 )  # fmt: skip

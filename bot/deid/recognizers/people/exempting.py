@@ -18,9 +18,10 @@ _LETTERED = frozenset(
     ["child", "pugh", "weber", "denis", "stanford", "judet", "tile", "carpentier", "strasberg"]
 )
 _DOES = frozenset((
-    "is", "was", "has", "had", "needs", "wants", "says", "said", "called", "in", "on", "and", "for",
+    "is", "was", "has", "had", "needs", "wants", "says", "said", "called", "in",
     "ist", "hat", "war", "braucht", "will", "sagt", "auf", "und",
 ))
+_PAIR = 2  # a term of more names ("Tom, Dick and Harry") is hardly people
 _AND = frozenset(["and", "und", "n"])
 # between two eponyms
 _BETWEEN = frozenset(["/", "-", "–", "&", "vs", "versus", "or", "oder", "bzw"])
@@ -233,8 +234,9 @@ def _speaks_of_it(text: str, words: tuple[Token, ...], units: list[_Unit]) -> bo
     last = words[units[-1].token]
     after = words[units[-1].token + 1] if units[-1].token + 1 < len(words) else None
     return (
-        any(mark in text[units[0].start : last.end] for mark in "-/‐‑–")
-        or last.owner
+        any(mark in text[units[0].start : last.end] for mark in "-/&‐‑–")
+        or any(words[unit.token].owner for unit in units)
+        or len(units) > _PAIR
         or (after is not None and after.start == last.end + 1 and _speaks(after.key))
     )
 
