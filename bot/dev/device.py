@@ -36,6 +36,7 @@ from bot.dev.guarded_client import GuardedClient
 from bot.dev.identity import Identity
 
 _log = logging.getLogger(__name__)
+_TAP_AGAIN_S = (1.0, 2.0, 4.0, 8.0, 0.0)  # seconds after an invitation could not be accepted
 
 API = "/_matrix/client/v3"
 _LONG_POLL_MS = 20_000
@@ -406,10 +407,14 @@ class Device:
             self._spawn(self._accept(room_id))
 
     async def _accept(self, room_id: str) -> None:
-        try:
-            await self.request("POST", f"{API}/join/{quoted(room_id)}", {}, retry=True)
-        except (MatrixError, TimeoutError) as error:
-            _log.warning("invitation not accepted: %s", type(error).__name__)
+        for pause in _TAP_AGAIN_S:  # another hospital's homeserver may be slow to answer
+            try:
+                await self.request("POST", f"{API}/join/{quoted(room_id)}", {}, retry=True)
+            except (MatrixError, TimeoutError) as error:
+                _log.warning("invitation not accepted: %s", type(error).__name__)
+                await asyncio.sleep(pause)
+            else:
+                return
 
     async def _missed(self, room_id: str, start: str, since: str) -> list[Any]:
         """The events a limited timeline left out, oldest first; of a room just joined, its newest history."""
