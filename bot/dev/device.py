@@ -36,7 +36,6 @@ from bot.dev.guarded_client import GuardedClient
 from bot.dev.identity import Identity
 
 _log = logging.getLogger(__name__)
-_TAP_AGAIN_S = (1.0, 2.0, 4.0, 8.0, 0.0)  # seconds after an invitation could not be accepted
 
 API = "/_matrix/client/v3"
 _LONG_POLL_MS = 20_000
@@ -252,7 +251,7 @@ class Device:
             task.cancel()
         session = self._client.client_session
         if session is not None and session.connector is not None:
-            self._spawn(_finish(session.connector.close()))
+            self._spawn(session.connector.close())
 
     # --- the machinery -----------------------------------------------------------------------------------
 
@@ -275,8 +274,8 @@ class Device:
             answer["device_id"] = device_id or answer["device_id"]
         self._client.restore_login(answer["user_id"], answer["device_id"], answer["access_token"])
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -407,11 +406,11 @@ class Device:
             self._spawn(self._accept(room_id))
 
     async def _accept(self, room_id: str) -> None:
-        for pause in _TAP_AGAIN_S:  # another hospital's homeserver may be slow to answer
+        for pause in (1.0, 2.0, 4.0, 8.0):  # a homeserver sends its invitation out before it knows it
             try:
                 await self.request("POST", f"{API}/join/{quoted(room_id)}", {}, retry=True)
             except (MatrixError, TimeoutError) as error:
-                _log.warning("invitation not accepted: %s", type(error).__name__)
+                _log.warning("invitation not accepted: %s", getattr(error, "errcode", "timeout"))
                 await asyncio.sleep(pause)
             else:
                 return
@@ -456,10 +455,6 @@ class Device:
             return
         del self._pending[entry["event_id"]]
         entry.update(type=clear["type"], content=clear["content"], undecrypted=False)
-
-
-async def _finish(work: Awaitable[None]) -> None:
-    await work
 
 
 def _entry(room_id: str, source: Mapping[str, Any], encrypted: bool) -> Event:

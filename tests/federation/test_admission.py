@@ -7,7 +7,7 @@ import itertools
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,7 +31,8 @@ from bot.matrix import store as matrix
 from bot.rooms import store as rooms_store
 from bot.settings import load
 from tests.support.house import Running, wait_ready
-from tests.support.people import PATIENCE_S, Stage
+from tests.support.looking import until
+from tests.support.people import Stage
 
 API = "/_matrix/client/v3"
 # Wards that somebody is taken out of at once: all sixty in `make soak`.
@@ -152,17 +153,6 @@ class Guest:
 
 def _q(text: str) -> str:
     return quote(text, safe="")
-
-
-async def until(
-    what: Callable[[], Awaitable[bool]], *, seconds: float = PATIENCE_S, every: float = 0.05
-) -> float:
-    """Wait until something is so; returns how long that took."""
-    began = time.monotonic()
-    async with asyncio.timeout(seconds):
-        while not await what():
-            await asyncio.sleep(every)  # a plain client finds out in no other way
-    return time.monotonic() - began
 
 
 def slow() -> float:

@@ -22,6 +22,7 @@ from bot.matrix import store as matrix
 from bot.rooms import store as rooms_store
 from bot.settings import load
 from tests.support.house import Running, wait_ready
+from tests.support.looking import until
 from tests.support.people import PATIENCE_S, Person, Stage, is_membership, open_stage
 
 NETWORK = """
@@ -113,15 +114,6 @@ class Network:
         took = time.monotonic() - began
         await person.client.join(self.room)
         return took
-
-
-async def until(what: Callable[[], Awaitable[bool]]) -> float:
-    """Wait until something is so; returns how long that took."""
-    began = time.monotonic()
-    async with asyncio.timeout(PATIENCE_S):
-        while not await what():
-            await asyncio.sleep(0.05)  # state of a room is found out in no other way
-    return time.monotonic() - began
 
 
 async def moment_of(what: Coroutine[object, object, object]) -> datetime:

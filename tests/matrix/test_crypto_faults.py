@@ -29,6 +29,7 @@ from tests.support.proxy import Kind
 if TYPE_CHECKING:
     from bot.dev.clinician import Clinician
     from bot.dev.synapse import Homeserver, HomeserverGroup
+    from tests.support.gates import GatedFederation
 
 
 @pytest.fixture
@@ -188,6 +189,30 @@ async def test_a_hospital_that_is_away_does_not_stop_the_others(
         while (await one.say(room_id, "south is back")).withheld:
             one.clock.advance(timedelta(minutes=10))
     await cat.wait_for_message(contains="south is back")
+
+
+async def test_a_link_that_breaks_at_the_first_message_costs_seconds(
+    gated_federation: GatedFederation, bot: MakeBot, clinician: MakeClinician
+) -> None:
+    north, south = gated_federation.group["north"], gated_federation.group["south"]
+    one, ada, ben = await bot(north), await clinician(north, "ada"), await clinician(south, "ben")
+    room_id = await room_of(one, ada, ben)
+    assert await one.machine.devices_of(ben.user_id)
+    gated_federation.cut("south")
+    try:
+        sealed = await one.say(room_id, "cannot be read")
+    finally:
+        gated_federation.mend()
+    assert [(w.user_id, w.code) for w in sealed.withheld] == [(ben.user_id, "m.no_olm")]
+    mark = ben.bookmark()
+    arrived = asyncio.create_task(ben.wait_for(lambda event: event["sender"] == ada.user_id, after=mark))
+    while not arrived.done():  # our homeserver tries the other one again when it has something for it
+        await ada.send_event(room_id, "org.example.tick", {})
+        await asyncio.wait([arrived], timeout=1)
+    await arrived
+    one.clock.advance(timedelta(seconds=15))
+    assert (await one.say(room_id, "can be read")).withheld == ()
+    await ben.wait_for_message(contains="can be read")
 
 
 async def test_a_device_whose_keys_change_is_not_believed(homeserver: Homeserver, bot: MakeBot) -> None:

@@ -19,6 +19,7 @@ from bot.rooms import store as rooms
 from bot.rooms.moderation.retention import service
 from bot.rooms.moderation.retention import store as retention
 from tests.support.account import API, Account, open_house
+from tests.support.looking import until
 from tests.support.people import PATIENCE_S, is_membership
 
 REDACTION = "m.room.redaction"
@@ -48,13 +49,6 @@ async def place(bot: Account, key: str, *people: str) -> str:
     async with bot.database.begin() as tx:
         await rooms.place(tx, key, done.room_id)
     return done.room_id
-
-
-async def until(look: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for what nobody tells outside the house."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not await look():
-            await asyncio.sleep(0.1)
 
 
 async def indexed(bot: Account, room: str) -> int:

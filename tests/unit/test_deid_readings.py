@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
-from bot.deid.engine import Engine, ruled
-from bot.deid.merging import merge
-from bot.deid.model import Source
+from bot.deid.engine import Engine
 
 
 @pytest.fixture(scope="module")
@@ -46,18 +42,3 @@ def engine() -> Engine:
 )
 def test_it_reads_as_expected(engine: Engine, text: str, language: str, expected: str) -> None:
     assert engine.find(text, language).text == expected
-
-
-def test_rules_and_merging_grow_with_the_length_and_not_faster() -> None:
-    def spent(times: int) -> float:
-        source = Source("Ross River virus, Anna Kowalczyk went home. " * times, "en")
-        best = float("inf")
-        for _ in range(2):
-            began = time.process_time()
-            hits, exempt, _ = ruled(source)
-            merge(source.text, hits, (), None, exempt)
-            best = min(best, time.process_time() - began)
-        return best
-
-    spent(50)
-    assert spent(1600) < 4 * 2 * spent(400)

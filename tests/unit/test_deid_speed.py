@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterable, Iterator
 import pytest
 
 from bot.deid import recognizers
-from bot.deid.model import Hit, Source
+from bot.deid.merging import merge
+from bot.deid.model import Hit, Kind, Source, Trust
 
 FIRST = 1_000  # characters; each length is four times the one before
 LAST = 16_000
@@ -169,6 +170,18 @@ def test_time_grows_with_length_only(name: str, find: Callable[[Source], Iterabl
     for unit in HOSTILE:
         told = _grows(find, unit, chance.choice(("en", "de", "es", "fr")))
         assert told is None, told
+
+
+def test_merging_grows_with_the_number_of_finds_only() -> None:
+    def spent(number: int) -> float:
+        text = "Ross River, Anna. " * number
+        at = range(0, len(text), 18)
+        hits = [Hit(start + 12, start + 16, Kind.NAME, Trust.SOFT, "name") for start in at]
+        began = time.process_time()
+        merge(text, hits, (), None, [(start, start + 10) for start in at])
+        return time.process_time() - began
+
+    assert min(spent(8_000) for _ in range(2)) < GROWTH * min(spent(2_000) for _ in range(3))
 
 
 def test_a_quadratic_rule_is_found() -> None:

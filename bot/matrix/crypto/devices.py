@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from nio.crypto import OlmDevice
 
+from bot.matrix.crypto.away import Away, is_failure, server_of
 from bot.matrix.crypto.olm import Machine, Own
 from bot.matrix.crypto.ports import IdentityChange, IdentityStore
 from bot.matrix.crypto.trust import Device, Identity, Policy, UserKeys, Verdict, judge, parse_user
@@ -21,7 +22,6 @@ from bot.matrix.crypto.trust import Device, Identity, Policy, UserKeys, Verdict,
 _QUERY = "/_matrix/client/v3/keys/query"
 _USERS_PER_QUERY = 100
 _REMOTE_TIMEOUT_MS = 5000  # how long our homeserver may wait for the others
-_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=15), timedelta(minutes=10)
 _GONE_KEPT = 50
 _SECOND_LOOKS_S = (0.25, 0.5, 1.0)
 _EARLY_ANSWERS = 2 * len(_SECOND_LOOKS_S)  # several messages may be waiting for the same person
@@ -37,14 +37,6 @@ class _Known:
     raw: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass
-class _Pause:
-    """A homeserver that did not answer is not asked again before `until`."""
-
-    until: datetime
-    length: timedelta
-
-
 class DeviceBook:
     """The devices of everybody we share rooms with.
 
@@ -52,8 +44,9 @@ class DeviceBook:
     outlives restarts, so that an unreachable homeserver does not silence its users.
     """
 
-    def __init__(self, own: Own, identities: IdentityStore, policy: Policy) -> None:
+    def __init__(self, own: Own, identities: IdentityStore, policy: Policy, away: Away) -> None:
         self._own = own
+        self._away = away
         self._identities = identities
         self._policy = policy
         self._known: dict[str, _Known] = {}
@@ -63,7 +56,6 @@ class DeviceBook:
         self._queries = 0
         self._applied: dict[str, int] = {}
         self._answered: dict[str, int] = {}
-        self._pauses: dict[str, _Pause] = {}
         self._identity_changes: dict[tuple[str, str], IdentityChange] = {}
         self._sighted: dict[tuple[str, str], tuple[int, set[tuple[str, str]]]] = {}
         self._readable: set[tuple[str, str]] = set()
@@ -132,7 +124,7 @@ class DeviceBook:
         for user_id in users:
             self._changes[user_id] = self._changes.get(user_id, 0) + 1
             self._fresh.discard(user_id)
-            self._pauses.pop(_server(user_id), None)
+            self._away.heard(user_id)
             if self.has_devices(user_id):
                 self._due.add(user_id)
 
@@ -159,13 +151,7 @@ class DeviceBook:
         Users of homeservers that cannot be reached stay as they are and are asked for again later.
         """
         now = self._own.clock.now()
-        waiting = iter(
-            sorted(
-                u
-                for u in set(users) - self._fresh
-                if (p := self._pauses.get(_server(u))) is None or p.until <= now
-            )
-        )
+        waiting = iter(sorted(u for u in set(users) - self._fresh if not self._away.holds(u, now)))
         while chunk := list(islice(waiting, _USERS_PER_QUERY)):
             await self._ask(chunk, now)
             for pause in _SECOND_LOOKS_S:
@@ -181,7 +167,7 @@ class DeviceBook:
         Homeservers hear of devices and of cross-signing keys one after the other (server-server API,
         m.device_list_update and m.signing_key_update): nobody is refused before a second look.
         """
-        if _server(user_id) == _server(self._own.user_id):
+        if server_of(user_id) == server_of(self._own.user_id):
             return False
         early = 0 < self._answered.get(user_id, 0) <= _EARLY_ANSWERS
         return early and any(not self.verdict(device).send for device in self.devices(user_id))
@@ -192,22 +178,14 @@ class DeviceBook:
         query = self._queries
         body = {"device_keys": {user_id: [] for user_id in users}, "timeout": _REMOTE_TIMEOUT_MS}
         answer = await self._own.http.request("POST", _QUERY, json=body)
-        failures = _mapping(answer, "failures")
         for user_id in users:
-            if _server(user_id) in failures and user_id not in _mapping(answer, "device_keys"):
-                self._pause(_server(user_id), now)
+            if is_failure(answer, user_id) and user_id not in _mapping(answer, "device_keys"):
+                self._away.failed(user_id, now)
                 continue
             await self._take(user_id, answer, query)
             if self._changes.get(user_id, 0) == before[user_id] and not self._is_doubtful(user_id):
                 self._fresh.add(user_id)
-            self._pauses.pop(_server(user_id), None)
-
-    def _pause(self, server: str, now: datetime) -> None:
-        last = self._pauses.get(server)
-        if last is not None and last.until > now:
-            return
-        length = _FIRST_PAUSE if last is None else min(last.length * 2, _LONGEST_PAUSE)
-        self._pauses[server] = _Pause(now + length, length)
+            self._away.heard(user_id)
 
     # --- answers ---------------------------------------------------------------------------------------
 
@@ -319,7 +297,3 @@ def _read(user_id: str, raw: dict[str, Any]) -> _Known:
 def _mapping(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = answer.get(name)
     return value if isinstance(value, Mapping) else {}
-
-
-def _server(user_id: str) -> str:
-    return user_id.partition(":")[2]

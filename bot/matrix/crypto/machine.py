@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bot.kernel.clock import Clock
+from bot.matrix.crypto.away import Away
 from bot.matrix.crypto.crosssigning import CrossSigning, OnServer, OwnIdentity
 from bot.matrix.crypto.devices import DeviceBook
 from bot.matrix.crypto.inbound import Inbox
@@ -78,8 +79,9 @@ class CryptoMachine:
         self._own = Own(user_id, device_id, machine, clock, http)
         self._uploads = KeyUpload(self._own)
         self._cross_signing = CrossSigning(http, secrets, user_id, device_id, password)
-        self._book = DeviceBook(self._own, identities, trust)
-        self._to_device = ToDevice(self._own)
+        away = Away()
+        self._book = DeviceBook(self._own, identities, trust, away)
+        self._to_device = ToDevice(self._own, away)
         self._sharing = Sharing(self._own, self._book, self._to_device)
         self._inbox = Inbox(self._own, self._book)
         self._requests: dict[str, tuple[str, dict[str, Any]]] = {}

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 from uuid import uuid4
 
+from bot.matrix.crypto.away import Away, is_failure
 from bot.matrix.crypto.devices import olm_device
 from bot.matrix.crypto.olm import FOREIGN_ERRORS, Own
 from bot.matrix.crypto.trust import Device, signed_by
@@ -25,8 +26,9 @@ _AGAIN_AFTER = timedelta(minutes=5)  # when a device that had no one-time key is
 class ToDevice:
     """Sends to single devices, in the clear or through Olm."""
 
-    def __init__(self, own: Own) -> None:
+    def __init__(self, own: Own, away: Away) -> None:
         self._own = own
+        self._away = away
         self._keyless: dict[tuple[str, str], datetime] = {}
 
     def has_session(self, device: Device) -> bool:
@@ -36,12 +38,12 @@ class ToDevice:
     async def claim(self, devices: Iterable[Device]) -> list[Device]:
         """Make a new Olm session with each that has a one-time key left, and return those.
 
-        Raises MatrixError. Those that have none, or whose homeserver is away, are asked for again after
-        five minutes.
+        Raises MatrixError. Those that have none are asked for again after five minutes; those whose
+        homeserver is away, as soon as it may be asked again.
         """
         now = self._own.clock.now()
         made: list[Device] = []
-        waiting = iter([d for d in devices if self._keyless.get((d.user_id, d.device_id), now) <= now])
+        waiting = iter([device for device in devices if self._may_have_key(device, now)])
         while chunk := list(islice(waiting, _DEVICES_PER_CLAIM)):
             wanted: dict[str, dict[str, str]] = {}
             for device in chunk:
@@ -53,10 +55,17 @@ class ToDevice:
                     place = (device.user_id, device.device_id)
                     if self._start_session(device, answer):
                         self._keyless.pop(place, None)
+                        self._away.heard(device.user_id)
                         made.append(device)
+                    elif is_failure(answer, device.user_id):
+                        self._away.failed(device.user_id, now)
                     else:
                         self._keyless[place] = now + _AGAIN_AFTER
         return made
+
+    def _may_have_key(self, device: Device, now: datetime) -> bool:
+        again = self._keyless.get((device.user_id, device.device_id), now)
+        return again <= now and not self._away.holds(device.user_id, now)
 
     def _start_session(self, device: Device, answer: Mapping[str, Any]) -> bool:
         try:
