@@ -17,7 +17,7 @@ from torch.nn import functional
 from bot.deid.pieces import FEATURES
 
 WIDTH, HEADS, INNER, LAYERS, LONGEST, ENTRIES = 384, 12, 1536, 4, 512, 30522
-EARLY = 2  # a second head after so many layers: what long texts are skimmed with
+EARLY = 2  # a second head after so many layers tells which pieces need the others
 
 
 def pretrained() -> Path:

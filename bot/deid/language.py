@@ -61,11 +61,15 @@ def _groups() -> dict[str, dict[str, float]]:
 
 _OTHER = "other"
 # Letters that are not Latin, but for those of measures and of "β-blocker".
-_STRANGE = re.compile("(?![µμαβγδκλωΔΩ\\u1e00-\\u1eff])[^\\W\\d_\\u0000-\\u024f]")
+_STRANGE = re.compile("[^\\W\\d_\\u0000-\\u024f](?<![µμαβγδκλωΔΩ\\u1e00-\\u1eff])")
 _WEIGHTS = _weights()
 _GROUPS = _groups()
-_LENGTHS = sorted({len(group) for group in _GROUPS})
-_NO_WORDS = re.compile(r"https?://\S{1,200}|\S{1,80}@\S{1,80}|\[[^\]\n]{1,40}\]|[\w./-]*\d[\w./-]*")
+_GROUPS_BY_HEAD: dict[str, list[str]] = {}  # those of two letters and more; a single one is never in ASCII
+for _group in _GROUPS:
+    _GROUPS_BY_HEAD.setdefault(_group[:2], []).append(_group)
+_NO_WORDS = re.compile(
+    r"https?://\S{1,200}|\S{1,80}@\S{1,80}|\[[^\]\n]{1,40}\]|(?<![\w./-])[\w./-]*\d[\w./-]*"
+)
 _WORD = re.compile(r"[^\W\d_]+(?:['./&][^\W\d_]+)*\.?")
 _BREAK = re.compile(r"[.!?;:]\s+|\n+|\s[-–]\s|[()\"»«]")
 
@@ -175,24 +179,38 @@ def _parts(text: str) -> Iterator[list[str]]:
 
 def _judged(words: Sequence[str], groups: bool) -> _Part:
     part = _Part()
+    points, known = part.points, part.known
     for written in words:
         word = written.casefold()
-        part.words += 1
         part.letters += len(word)
-        found = _WEIGHTS.get(word) or _WEIGHTS.get(word.rstrip(".")) or _elided(word)
+        found = _WEIGHTS.get(word)
+        if found is None and not word.isalpha():
+            found = _WEIGHTS.get(word.rstrip(".")) or _elided(word)
         if found is not None:
             for language, weight in found.items():
-                part.points[language] = part.points.get(language, 0.0) + weight
-                part.known[language] = part.known.get(language, 0) + 1
-        elif written.islower() and _ELSEWHERE.search(word) is not None:
-            part.points[_OTHER] = part.points.get(_OTHER, 0.0) + 1.0
+                points[language] = points.get(language, 0.0) + weight
+                known[language] = known.get(language, 0) + 1
+        elif not word.isascii() and written.islower() and _ELSEWHERE.search(word) is not None:
+            points[_OTHER] = points.get(_OTHER, 0.0) + 1.0
         elif groups and len(word) > 3 and not written.isupper():
-            framed = f" {word} "
-            for length in _LENGTHS:
-                for start in range(len(framed) - length + 1):
-                    for language, weight in _GROUPS.get(framed[start : start + length], {}).items():
-                        part.points[language] = part.points.get(language, 0.0) + weight
+            for group in _grouped(f" {word} "):
+                for language, weight in _GROUPS[group].items():
+                    points[language] = points.get(language, 0.0) + weight
+    part.words = len(words)
     return part
+
+
+def _grouped(framed: str) -> list[str]:
+    """The letter groups in a word with a space on either side, the short ones first."""
+    found: list[str] = []
+    for start in range(len(framed) - 1):
+        for group in _GROUPS_BY_HEAD.get(framed[start : start + 2], ()):
+            if framed.startswith(group, start):
+                found.append(group)
+    if not framed.isascii():
+        found = [*(char for char in framed if char in _GROUPS), *found]
+    found.sort(key=len)
+    return found
 
 
 def _elided(word: str) -> dict[str, float] | None:

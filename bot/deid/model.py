@@ -6,8 +6,12 @@ and bed numbers, employers and schools beside them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class Kind(StrEnum):
@@ -107,6 +111,16 @@ class Source:
 
     text: str
     language: str
+    _made: dict[Callable[[str], Any], Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def once(self, make: Callable[[str], T]) -> T:
+        """What `make` makes of the text: made once, shared by all recognizers, and gone with the text."""
+        if make not in self._made:
+            self._made[make] = make(self.text)
+        made: T = self._made[make]
+        return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,18 +12,29 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from bot.deid.hinting import VALUES
 from bot.deid.lexicon import terms
 from bot.deid.lexicon.words import flags, fold
 
-FEATURES = (14, 8, 13, 16, 5, 64, 6, VALUES)  # how many values each has: see _features, _knowledge and hints
+FEATURES = (
+    14,
+    8,
+    13,
+    16,
+    5,
+    64,
+    6,
+    VALUES,
+)  # how many values each has: see Vocabulary.cut, _form, _about, _knowledge and hints
 _WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
 _CHUNK = re.compile(r"\S+")
 _LONGEST = 48  # characters of a word that are looked at in one go; longer ones are cut
 _UNKNOWN = "[UNK]"
+_ENDS = "!?;"  # with space behind: the end of a sentence
+_BITS = {letter: 1 << number for number, letter in enumerate("wdsflt")}  # what lexicon.words knows
+_FULL = 5  # letters of a word that is hardly an abbreviation
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +42,19 @@ class Pieces:
     """A text as pieces: ids of the vocabulary, features, and the word each belongs to.
 
     `words` are the offsets of the words (a run of letters and digits, or one other character); `first` is the
-    index of each word's first piece, with one entry more at its end.
+    index of each word's first piece, with one entry more at its end; `breaks` are the indices of the pieces
+    before which a sentence or a line ends.
     """
 
     ids: list[int]
     features: list[tuple[int, ...]]
     words: list[tuple[int, int]]
     first: list[int]
+    breaks: list[int]
+
+
+# What does not depend on where a word stands: its pieces, its form, how many digits, and what is known of it.
+_Seen = tuple[tuple[int, ...], int, int, int, int]
 
 
 class Vocabulary:
@@ -45,8 +62,7 @@ class Vocabulary:
 
     def __init__(self, entries: Mapping[str, int]) -> None:
         self._entries = dict(entries)
-        self.start, self.end, self.padding = (entries[name] for name in ("[CLS]", "[SEP]", "[PAD]"))
-        self._split = lru_cache(maxsize=50_000)(self._pieces_of)
+        self.start, self.end = entries["[CLS]"], entries["[SEP]"]
 
     @classmethod
     def load(cls, path: Path) -> Vocabulary:
@@ -56,31 +72,49 @@ class Vocabulary:
 
     def cut(self, text: str, hints: bytes = b"") -> Pieces:
         """Cut a text into pieces; linear in its length. `hints` has a value for each character, or none."""
-        cut = Pieces([], [], [], [])
+        cut = Pieces([], [], [], [], [])
+        seen: dict[str, _Seen] = {}  # for this text only: no word of it stays
         chunks = _CHUNK.finditer(text)
         chunk = next(chunks, None)
         about = (0, 0)
         last = 0
         for found in _WORD.finditer(text):
             start, end = found.span()
+            word = found[0]
             while chunk is not None and chunk.end() <= start:
                 chunk = next(chunks, None)
             if chunk is not None and (not cut.words or chunk.start() >= last):
                 about = _about(chunk[0])
-            features = _features(found[0], text[last:start], about, not cut.words)
+            one = seen.get(word)
+            if one is None:
+                one = seen[word] = self._see(word)
+            pieces, form, digits, known, term = one
+            before = text[last:start]
+            space = (3 if before else 4) if cut.words else 1
+            if cut.words and "\n" in before:
+                space = 2
+            if space == 2 or (space == 3 and _ends(text, cut.words)):
+                cut.breaks.append(len(cut.ids))
             last = end
             cut.words.append((start, end))
             cut.first.append(len(cut.ids))
-            pieces = self._split(found[0])
             cut.ids.extend(pieces)
-            known = (*_knowledge(found[0]), hints[start] if hints else 0)
-            cut.features.append((*features, *known))
-            cut.features.extend([(*features[:4], 0, *known)] * (len(pieces) - 1))
+            told = hints[start] if hints else 0
+            cut.features.append((form, digits, *about, space, known, term, told))
+            if len(pieces) > 1:
+                cut.features.extend([(form, digits, *about, 0, known, term, told)] * (len(pieces) - 1))
         cut.first.append(len(cut.ids))
         return cut
 
+    def _see(self, word: str) -> _Seen:
+        digits = 0 if word.isalpha() else sum(map(str.isdigit, word))
+        return (self._pieces_of(word), _form(word, digits), min(digits, 7), *_knowledge(word))
+
     def _pieces_of(self, word: str) -> tuple[int, ...]:
         plain = _plain(word)
+        whole = self._entries.get(plain)
+        if whole is not None and len(plain) <= _LONGEST:
+            return (whole,)
         ids: list[int] = []
         for at in range(0, len(plain), _LONGEST):
             ids += self._greedy(plain[at : at + _LONGEST])
@@ -102,6 +136,16 @@ class Vocabulary:
         return ids
 
 
+def _ends(text: str, words: list[tuple[int, int]]) -> bool:
+    """Whether a sentence ends with the last word. A point after a short word or a number need not end one."""
+    start, end = words[-1]
+    mark = text[start:end]
+    if mark != ".":
+        return mark in _ENDS
+    before = text[slice(*words[-2])] if len(words) > 1 else ""
+    return len(before) >= _FULL and before.isalpha()
+
+
 def _plain(word: str) -> str:
     """Lower case, without accents."""
     if word.isascii():
@@ -110,14 +154,14 @@ def _plain(word: str) -> str:
     return "".join(character for character in spread if unicodedata.category(character) != "Mn")
 
 
-@lru_cache(maxsize=1 << 15)
 def _knowledge(word: str) -> tuple[int, int]:
     """What the word list knows of a word, and whether it is a term of medicine."""
     if len(word) < 2 or word.isdigit():
         return 0, 0
     key = fold(word)
-    letters = flags(key)
-    known = sum(1 << number for number, letter in enumerate("wdsflt") if letter in letters)
+    known = 0
+    for letter in flags(key):
+        known |= _BITS.get(letter, 0)
     if terms.is_eponym(key):
         return known, 1 if terms.is_only_eponym(key) else 2
     if terms.is_drug(key):
@@ -127,7 +171,9 @@ def _knowledge(word: str) -> tuple[int, int]:
 
 def _about(chunk: str) -> tuple[int, int]:
     """A run without spaces: how many digits it holds, and which marks join them."""
-    digits = sum(character.isdigit() for character in chunk)
+    if chunk.isalpha():
+        return 0, 0
+    digits = sum(map(str.isdigit, chunk))
     inner = chunk[1:-1]
     marks = (
         ("/" in inner)
@@ -136,18 +182,6 @@ def _about(chunk: str) -> tuple[int, int]:
         + 8 * ("@" in inner or ":" in inner or "_" in inner)
     )
     return min(digits, 12), marks
-
-
-def _features(word: str, before: str, about: tuple[int, int], at_start: bool) -> tuple[int, ...]:
-    """Form of the word, digits in it, digits in the run around it, marks in that run, space before it."""
-    digits = sum(character.isdigit() for character in word)
-    if at_start:
-        space = 1
-    elif "\n" in before:
-        space = 2
-    else:
-        space = 3 if before else 4
-    return (_form(word, digits), min(digits, 7), *about, space)
 
 
 def _form(word: str, digits: int) -> int:

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from bot.deid import quasiwords
 from bot.deid.model import Quasi, Source
+from bot.deid.recognizers.cues import Places
 
 REASONS = (
     "rare job",
@@ -54,13 +55,10 @@ def find(source: Source) -> Iterable[Quasi]:
 
 
 def _found(source: Source) -> Iterator[Quasi]:
-    # In lower case once: patterns that ignore case take three times as long.
-    text = source.text.lower()
-    if len(text) != len(source.text):
-        text = source.text
-    small = _SMALL.search(text) is not None
+    places = source.once(Places)
+    small = _SMALL.search(places.low) is not None
     for reason, pattern in _patterns(source.language):
         if reason == "rare disease" and not small:
             continue  # in a city many have it
-        for match in pattern.finditer(text):
+        for match in places.small(pattern):
             yield Quasi(match.start(), match.end(), reason)

@@ -21,10 +21,10 @@ from bot.deid.model import Kind
 from bot.deid.pieces import FEATURES, Pieces, Vocabulary
 
 WINDOW, OVERLAP = 222, 40  # pieces in one window as in training, and how many of them the next one sees again
-LONG = 4 * WINDOW  # a text of more pieces is skimmed, in smaller windows:
-SKIMMED, SKIMMED_OVERLAP = 126, 24
-SKIM = 0.1  # where the lower layers believe less than this in any identifier, the upper ones are left out
-BATCH = 4  # windows at once
+LONG = 2 * WINDOW  # a text of more pieces is read in smaller windows, which end where a sentence does:
+SMALL, SMALL_OVERLAP = 62, 16  # (the overlap is for what has no sentences)
+DOUBT = 0.005  # where the lower layers believe less than this in any identifier, their word is the last
+NEAR = 8  # of a long text the upper layers see only so many pieces around those that are in doubt
 GROW = 0.5  # a word beside a span belongs to it from this share of the asked belief on
 # In the order of the tags after O.
 _KINDS = (Kind.NAME, Kind.PLACE, Kind.DATE, Kind.OTHER, Kind.EMAIL, Kind.AGE)
@@ -71,49 +71,58 @@ class Tagger:
         if not cut.words:
             return Reading(text, [])
         chances = self._chances(cut)
+        beliefs = chances[:, 1:].sum(axis=1)
+        kinds = chances[:, 1:].argmax(axis=1)
         words = []
         for number, (start, end) in enumerate(cut.words):
-            of_word = chances[cut.first[number] : cut.first[number + 1], 1:]
-            summed = of_word.sum(axis=1)
-            best = int(summed.argmax())
-            words.append(_Word(start, end, int(of_word[best].argmax()), float(summed[best])))
+            at, after = cut.first[number], cut.first[number + 1]
+            best = at if after == at + 1 else at + int(beliefs[at:after].argmax())
+            words.append(_Word(start, end, int(kinds[best]), float(beliefs[best])))
         return Reading(text, words)
 
     def _chances(self, cut: Pieces) -> NDArray[np.float32]:
         """The chances of all tags for all pieces, window by window."""
-        chances = np.zeros((len(cut.ids), len(_KINDS) + 1), dtype=np.float32)
-        long = len(cut.ids) > LONG
-        parts = list(_windows(len(cut.ids), *((SKIMMED, SKIMMED_OVERLAP) if long else (WINDOW, OVERLAP))))
-        for at in range(0, len(parts), BATCH):
-            batch = parts[at : at + BATCH]
-            found = self._run(cut, batch, long)
-            for row, (start, end) in enumerate(batch):
-                # The part that two windows have in common: each counts for the half that lies within it.
-                after = at + row
-                first = start if not after else start + (parts[after - 1][1] - start) // 2
-                chances[first:end] = found[row, 1 + first - start : 1 + end - start]
+        total = len(cut.ids)
+        ids = np.array(cut.ids, dtype=np.int64)
+        features = np.array(cut.features, dtype=np.int64)
+        chances = np.zeros((total, len(_KINDS) + 1), dtype=np.float32)
+        near, parts = (NEAR, _sentences(cut)) if total > LONG else (None, _windows(0, total, WINDOW, OVERLAP))
+        last = 0
+        for start, end in parts:
+            # The part that two windows have in common: each counts for the half that lies within it.
+            first = start + (last - start) // 2
+            found = self._run(ids[start:end], features[start:end], near)
+            chances[first:end] = found[first - start :]
+            last = end
         return chances
 
-    def _run(self, cut: Pieces, parts: Sequence[tuple[int, int]], skim: bool) -> NDArray[np.float32]:
-        length = 2 + max(end - start for start, end in parts)
-        ids = np.full((len(parts), length), self._vocabulary.padding, dtype=np.int64)
-        features = np.zeros((len(parts), length, len(FEATURES)), dtype=np.int64)
-        mask = np.zeros((len(parts), length), dtype=np.int64)
-        for row, (start, end) in enumerate(parts):
-            size = end - start + 2
-            ids[row, :size] = [self._vocabulary.start, *cut.ids[start:end], self._vocabulary.end]
-            features[row, 1 : size - 1] = cut.features[start:end]
-            mask[row, :size] = 1
-        state, guess = self._below.run(None, {"ids": ids, "features": features, "mask": mask})
-        if not skim:
-            return _softmax(self._above.run(None, {"state": state, "mask": mask})[0])
+    def _run(
+        self, pieces: NDArray[np.int64], told: NDArray[np.int64], near: int | None
+    ) -> NDArray[np.float32]:
+        """The chances in one window."""
+        size = len(pieces)
+        ids = np.empty(size + 2, dtype=np.int64)
+        ids[0], ids[1:-1], ids[-1] = self._vocabulary.start, pieces, self._vocabulary.end
+        features = np.zeros((size + 2, len(FEATURES)), dtype=np.int64)
+        features[1:-1] = told
+        state, guess = self._below.run(None, {"ids": ids, "features": features})
         chances = _softmax(guess)
-        inner = (1 - chances[:, 1:-1, 0]) * mask[:, 2:]  # what stands between start and end
-        suspected = np.flatnonzero(inner.max(axis=1, initial=0) >= SKIM)
-        if len(suspected):
-            (logits,) = self._above.run(None, {"state": state[suspected], "mask": mask[suspected]})
-            chances[suspected] = _softmax(logits)
-        return chances
+        doubted = 1 + np.flatnonzero(chances[1:-1, 0] <= 1 - DOUBT)
+        if len(doubted):
+            seen = np.arange(size + 2) if near is None else _around(doubted, near, size + 2)
+            chosen = np.searchsorted(seen, doubted)
+            (logits,) = self._above.run(None, {"state": state, "near": seen, "chosen": chosen})
+            chances[doubted] = _softmax(logits)
+        return chances[1:-1]
+
+
+def _around(places: NDArray[np.int64], reach: int, size: int) -> NDArray[np.int64]:
+    """All places from 0 to `size` that are within reach of one of these, with the first and the last."""
+    within = np.zeros(size, dtype=bool)
+    within[[0, -1]] = True
+    for shift in range(-reach, reach + 1):
+        within[np.clip(places + shift, 0, size - 1)] = True
+    return np.flatnonzero(within)
 
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -121,13 +130,25 @@ def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(raised / raised.sum(axis=-1, keepdims=True), dtype=np.float32)
 
 
-def _windows(total: int, size: int, overlap: int) -> Iterator[tuple[int, int]]:
-    """Overlapping windows over so many pieces: as few as can be, of one length, so that none is padded."""
+def _windows(begin: int, end: int, size: int, overlap: int) -> Iterator[tuple[int, int]]:
+    """Overlapping windows over these pieces: as few as can be, of one length."""
+    total = end - begin
     number = max(1, math.ceil((total - overlap) / (size - overlap)))
     even = math.ceil((total + (number - 1) * overlap) / number)
     for at in range(number):
-        start = min(at * (even - overlap), total - even)
+        start = begin + min(at * (even - overlap), total - even)
         yield start, start + even
+
+
+def _sentences(cut: Pieces) -> Iterator[tuple[int, int]]:
+    """Small windows of whole sentences and lines; longer ones are cut into windows that overlap."""
+    start = last = 0
+    for border in (*cut.breaks, len(cut.ids)):
+        if border - start > SMALL and last > start:
+            yield from _windows(start, last, SMALL, SMALL_OVERLAP)
+            start = last
+        last = border
+    yield from _windows(start, last, SMALL, SMALL_OVERLAP)
 
 
 class Reading:

@@ -7,7 +7,6 @@ import time
 import pytest
 
 from bot.deid.lexicon import terms
-from bot.deid.lexicon.tokens import tokens
 from bot.deid.model import Source
 from bot.deid.recognizers.people.exempting import exempt
 
@@ -69,10 +68,9 @@ def test_common_names_count_as_eponyms_only_here() -> None:
 @pytest.mark.parametrize("unit", ["sister mary joseph ", "hunt-hess/", "Weber B, ", "tom, dick, ", "mary-"])
 def test_time_grows_with_the_text(unit: str) -> None:
     def seconds(size: int) -> float:
-        source = Source((unit * (size // len(unit) + 1))[:size], "en")
         best = 1e9
         for _ in range(2):
-            tokens.cache_clear()
+            source = Source((unit * (size // len(unit) + 1))[:size], "en")  # a new one: it keeps its tokens
             start = time.process_time()
             exempt(source)
             best = min(best, time.process_time() - start)

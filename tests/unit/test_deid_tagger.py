@@ -10,7 +10,7 @@ import pytest
 
 from bot.deid.model import Kind
 from bot.deid.pieces import FEATURES, Vocabulary
-from bot.deid.tagger import LONG, OVERLAP, WINDOW, Tagger
+from bot.deid.tagger import LONG, OVERLAP, SMALL, SMALL_OVERLAP, WINDOW, Tagger
 from bot.deid.versions import MODEL
 
 POST = "pt Anna Keller from Stanley General, mrn 00718823, bed 12, call 651-555-0187. Now lamotrigine 25 mg."
@@ -71,6 +71,13 @@ def test_pieces_are_those_of_wordpiece(vocabulary: Vocabulary) -> None:
     ]
 
 
+def test_sentences_and_lines_end_and_titles_do_not(vocabulary: Vocabulary) -> None:
+    text = "Seen yesterday. Dr. Keller came on 12. March? Yes!\nBP 1.5 kept; home"
+    cut = vocabulary.cut(text)
+    begun = [text[cut.words[cut.first.index(at)][0] :].split()[0] for at in cut.breaks]
+    assert begun == ["Dr.", "Yes!", "BP", "home"]
+
+
 def test_identifiers_are_found_and_drugs_are_not(tagger: Tagger) -> None:
     found = " | ".join(_found(tagger, POST))
     for identifier in ("Anna Keller", "Stanley General", "00718823", "12", "651-555-0187"):
@@ -101,7 +108,7 @@ def test_a_long_text_is_tagged_to_its_end(tagger: Tagger) -> None:
     filler = "Vitals stable overnight, diuresis continues, potassium replaced, lungs clear. "
     name = "Her daughter Renate Kowalczyk asked about it. "
     text = (filler * 27 + name) * 4
-    assert len(text.split()) > LONG  # so that it is skimmed
+    assert len(text.split()) > LONG  # so that it is read in small windows
     reading = tagger.read(text)
     at = -1
     for _ in range(4):
@@ -114,6 +121,23 @@ def test_a_name_at_the_border_of_windows_is_found(tagger: Tagger) -> None:
         text = "ok " * before + "mrs Kowalczyk was seen by dr Okonkwo today"
         at = text.index("Kowalczyk")
         assert tagger.read(text).strongest(at, at + 9) > 0.2, before
+
+
+@pytest.mark.parametrize("unit", ["ok ", "ok. fine. ", "it was so; we saw, again and again and then left. "])
+def test_a_name_at_the_border_of_small_windows_is_found(tagger: Tagger, unit: str) -> None:
+    # Over one whole step of the windows, behind so much that they are small.
+    for before in range(LONG, LONG + SMALL - SMALL_OVERLAP, 7):
+        text = (unit * before)[: 5 * before] + ". mrs Kowalczyk was seen by dr Okonkwo today"
+        at = text.index("Kowalczyk")
+        assert tagger.read(text).strongest(at, at + 9) > 0.2, before
+
+
+def test_every_part_of_a_long_text_is_read(tagger: Tagger) -> None:
+    long = tagger.read(f"{POST}\n" * 40)
+    assert len(long.words()) == 40 * len(tagger.read(POST).words())
+    for number in range(40):
+        at = number * (len(POST) + 1) + POST.index("Anna")
+        assert long.strongest(at, at + len("Anna Keller")) > 0.2, number
 
 
 def test_many_threads_agree(tagger: Tagger) -> None:

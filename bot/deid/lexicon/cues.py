@@ -35,6 +35,7 @@ def _by_language() -> dict[str, dict[str, Cue]]:
 
 
 _BY_LANGUAGE = _by_language()
+_LETTERS = frozenset("swdm")
 _STOP = section("stop")
 _SHORT = section("short term")
 _LABELS = section("label")
@@ -44,6 +45,11 @@ _STAFF_LABELS = section("label of staff")
 def cue(word: str, language: str) -> Cue:
     """What a folded word announces in a language."""
     return _BY_LANGUAGE[language].get(word, Cue.NONE)
+
+
+def announces(word: str, language: str) -> bool:
+    """Whether a folded word is a cue or label, or a letter that may stand for one ("s/o", "M.")."""
+    return word in _LETTERS or word in _LABELS or word in _BY_LANGUAGE[language]
 
 
 def is_stop(word: str) -> bool:

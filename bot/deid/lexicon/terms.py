@@ -103,6 +103,11 @@ def is_person_eponym(word: str) -> bool:
     return word in _lists().people
 
 
+def is_any_eponym(word: str) -> bool:
+    """Whether a folded word is one of both kinds of eponyms."""
+    return is_eponym(word) or is_person_eponym(word)
+
+
 def follows_eponym(word: str) -> bool:
     """Whether a folded word after a common name makes an eponym of it: "approach", "retractor"."""
     return word in _lists().around

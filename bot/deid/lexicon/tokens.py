@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from typing import NamedTuple
 
 from bot.deid.lexicon import terms
 from bot.deid.lexicon.words import flags, fold
@@ -14,20 +12,78 @@ _CLITIC = re.compile(r"(?:[jldcnsmt]|qu|jusqu|lorsqu|puisqu|aujourd)['’](?=[^\
 _POSSESSIVE = ("'s", "’s", "'S", "’S")
 _HYPHENS = re.compile(r"[‐‑-]")
 _OWN = {"de": "d", "es": "s", "fr": "s"}
-_REMEMBERED = 1 << 14  # words, none of them with its text
+_REMEMBERED = 1 << 14  # words
+_LISTED: dict[str, Word] = {}  # words of the word list and single marks that were read before
 
 
-class Word(NamedTuple):
+class Word:
     """What a word is by itself."""
 
-    key: str  # folded: lower case, no accents, no apostrophes
-    word: bool  # letters only (hyphens and apostrophes inside)
-    number: bool  # begins with a digit
-    capital: bool  # begins with a capital and goes on with small letters ("McPhee", "O'Neil", "Anne-Marie")
-    upper: bool  # all capitals, two or more
-    lower: bool  # no capitals
-    parts: tuple[str, ...]  # the folded parts of a hyphenated word
-    flags: str  # what the word list knows (`compile.py`); of a hyphenated word, what all its parts share
+    __slots__ = (
+        "_medical",
+        "_ordinary",
+        "_term",
+        "_text",
+        "capital",
+        "flags",
+        "key",
+        "lower",
+        "number",
+        "parts",
+        "upper",
+        "word",
+    )
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self.key = fold(text)  # folded: lower case, no accents, no apostrophes
+        # letters only (hyphens and apostrophes inside)
+        self.word = text[0].isalpha() and not any(map(str.isdigit, text))
+        self.number = text[0].isdigit()  # begins with a digit
+        # begins with a capital and goes on with small letters ("McPhee", "O'Neil", "Anne-Marie")
+        self.capital = self.word and text[0].isupper() and any(map(str.islower, text))
+        self.upper = self.word and len(text) > 1 and text.isupper()  # all capitals, two or more
+        self.lower = self.word and text.islower()  # no capitals
+        self.parts = tuple(part for part in _HYPHENS.split(self.key) if part)  # of a hyphenated word, folded
+        # what the word list knows (`compile.py`); of a hyphenated word, what all its parts share
+        self.flags = _shared([flags(part) for part in self.parts]) if self.word else ""
+        self._medical: bool | None = None
+        self._ordinary: dict[str, bool] = {}
+        self._term: dict[str, bool] = {}
+
+    def is_ordinary(self, language: str) -> bool:
+        """Whether it is a common word of the language or of English, a drug or a term of medicine."""
+        found = self._ordinary.get(language)
+        if found is None:
+            found = self._ordinary[language] = (
+                (language == "fr" and (terms.is_french(self.key) or _CLITIC.match(self._text) is not None))
+                or _OWN.get(language, "w") in self.flags
+                or "w" in self.flags
+                or self.is_term(language)
+            )
+        return found
+
+    def is_term(self, language: str) -> bool:
+        """Whether it is a drug, a clinical noun, a score, a country …"""
+        found = self._term.get(language)
+        if found is None:
+            found = self._term[language] = (
+                terms.is_drug(self.key)
+                or terms.is_other(self.key)
+                or (language == "de" and terms.is_clinical(self.parts[-1] if self.parts else self.key))
+            )
+        return found
+
+    def is_medical(self) -> bool:
+        """Whether it or a part of it is a device, a drug, an eponym or a clinical noun."""
+        if self._medical is None:
+            self._medical = (
+                terms.is_device(self.key)
+                or terms.is_drug(self.key)
+                or any(map(terms.is_any_eponym, (self.key, *self.parts[:1])))
+                or (bool(self.parts) and terms.is_clinical(self.parts[-1]))
+            )
+        return self._medical
 
 
 class Token:
@@ -37,6 +93,9 @@ class Token:
         "capital",
         "end",
         "flags",
+        "is_medical",
+        "is_ordinary",
+        "is_term",
         "key",
         "line",
         "lower",
@@ -49,79 +108,50 @@ class Token:
         "word",
     )
 
-    def __init__(self, start: int, end: int, text: str, *, line: bool, owner: bool) -> None:
+    def __init__(self, start: int, end: int, text: str, known: Word, *, line: bool, owner: bool) -> None:
         self.start = start
         self.end = end  # without a possessive 's
         self.text = text
         self.line = line  # first in its line
         self.owner = owner  # had a possessive 's
-        known = _known(text)
-        self.key, self.word, self.number, self.capital, self.upper, self.lower, self.parts, self.flags = known
-
-    def is_ordinary(self, language: str) -> bool:
-        """Whether it is a common word of the language or of English, a drug or a term of medicine."""
-        return _is_ordinary(self.text, language)
-
-    def is_term(self, language: str) -> bool:
-        """Whether it is a drug, a clinical noun, a score, a country …"""
-        return _is_term(self.text, language)
+        self.key, self.word, self.number, self.capital = known.key, known.word, known.number, known.capital
+        self.upper, self.lower, self.parts, self.flags = known.upper, known.lower, known.parts, known.flags
+        self.is_ordinary, self.is_term, self.is_medical = known.is_ordinary, known.is_term, known.is_medical
 
     def is_name(self, language: str) -> bool:
         """Whether it is a given name or surname and hardly anything else in this language."""
-        return ("f" in self.flags or "l" in self.flags) and not _is_ordinary(self.text, language)
+        return ("f" in self.flags or "l" in self.flags) and not self.is_ordinary(language)
 
     def is_given(self, language: str) -> bool:
         """Whether it is a given name and hardly anything else in this language."""
-        return "f" in self.flags and not _is_ordinary(self.text, language)
+        return "f" in self.flags and not self.is_ordinary(language)
 
 
-@lru_cache(_REMEMBERED)
-def _known(text: str) -> Word:
-    key = fold(text)
-    word = text[0].isalpha() and not any(char.isdigit() for char in text)
-    small = word and any(char.islower() for char in text)
-    parts = tuple(part for part in _HYPHENS.split(key) if part)
-    found = [flags(part) for part in parts] if word else []
-    shared = (
-        "".join(letter for letter in found[0] if all(letter in one for one in found[1:])) if found else ""
-    )
-    return Word(
-        key,
-        word,
-        text[0].isdigit(),
-        small and text[0].isupper(),
-        word and len(text) > 1 and text.isupper(),
-        word and text.islower(),
-        parts,
-        shared,
-    )
+def _shared(found: list[str]) -> str:
+    """The letters that all have."""
+    if len(found) == 1:
+        return found[0]
+    return "".join(letter for letter in found[0] if all(letter in one for one in found[1:])) if found else ""
 
 
-@lru_cache(_REMEMBERED)
-def _is_ordinary(text: str, language: str) -> bool:
-    known = _known(text)
-    if language == "fr" and (terms.is_french(known.key) or _CLITIC.match(text)):
-        return True
-    return _OWN.get(language, "w") in known.flags or "w" in known.flags or _is_term(text, language)
-
-
-@lru_cache(_REMEMBERED)
-def _is_term(text: str, language: str) -> bool:
-    known = _known(text)
-    return (
-        terms.is_drug(known.key)
-        or terms.is_other(known.key)
-        or (language == "de" and terms.is_clinical(known.parts[-1] if known.parts else known.key))
-    )
+def _word(text: str, read: dict[str, Word]) -> Word:
+    """What a word is; `read` has those of its text. Beyond it only listed words and marks are remembered."""
+    known = _LISTED.get(text) or read.get(text)
+    if known is None:
+        known = Word(text)
+        listed = (known.flags or len(text) == 1) and len(_LISTED) < _REMEMBERED
+        (_LISTED if listed else read)[text] = known
+    return known
 
 
 def is_plain(text: str, language: str) -> bool:
     """Whether a word is an ordinary one or a clinical term of this language, also one made of two."""
     folded = fold(text)
-    return bool(folded) and (_is_ordinary(folded, language) or (language == "de" and _is_compound(folded)))
+    if not folded:
+        return False
+    return _word(folded, {}).is_ordinary(language) or (language == "de" and _is_compound(folded))
 
 
-@lru_cache(_REMEMBERED)
 def _is_compound(key: str) -> bool:
     """Whether a German word is made of two ordinary ones ("lärm" + "bereich"), and no name of its own."""
     if set("flt") & set(flags(key)):
@@ -132,20 +162,20 @@ def _is_compound(key: str) -> bool:
     )
 
 
-@lru_cache(maxsize=1)
 def tokens(text: str) -> tuple[Token, ...]:
-    """The tokens of a text, in order; kept for the recognizers that read the same text next."""
+    """The tokens of a text, in order; recognizers share them by `Source.once`."""
     found: list[Token] = []
+    read: dict[str, Word] = {}
     at = 0
     for match in _TOKEN.finditer(text):
         start, end = match.span()
-        line = not found or "\n" in text[at:start]
+        line = not found or text.find("\n", at, start) >= 0
         at = end
         word = match[0]
         owner = len(word) > 2 and word.endswith(_POSSESSIVE[: 2 if len(word) == 3 else 4])
         if owner:
             word, end = word[:-2], end - 2
-        found.append(Token(start, end, word, line=line, owner=owner))
+        found.append(Token(start, end, word, _word(word, read), line=line, owner=owner))
     return tuple(found)
 
 

@@ -7,10 +7,12 @@ it is soft. Weights, rates, pressures, saturations, values and doses are none.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
 from bot.deid.model import Hit, Kind, Source, Trust
+from bot.deid.recognizers.cues import Places, matches
 
 _FIGURE = r"(?:9\d|1[01]\d)"
 _FREE = r"(?<![\w.,:/+<>=~-])"
@@ -100,20 +102,47 @@ _BLOCKED = re.compile(
     re.IGNORECASE,
 )
 _LOOK = 40  # characters before
+_BEHIND = 11  # characters at most of what an age stands behind: "bett 123a, "
+_NAMED = 48  # the same with a name
+
+
+class _Form(NamedTuple):
+    """A form of age. Where a match does not begin with a word, `age` is what it looks for after `width`."""
+
+    name: str
+    trust: Trust
+    pattern: re.Pattern[str]
+    age: re.Pattern[str] | None = None
+    width: int = 0  # characters at most before the age
 
 
 def find(source: Source) -> Iterable[Hit]:
     """Ages over 89; hits may overlap."""
-    for name, trust, pattern in _patterns(source.language):
-        for match in pattern.finditer(source.text):
+    places = source.once(Places)
+    for form in _forms(source.language):
+        for match in _matches(form, places):
             start, end = match.span("age")
             measured = _BLOCKED.search(source.text[max(0, start - _LOOK) : start]) is not None
-            if name == "unit" or not measured:
-                yield Hit(start, end, Kind.AGE, trust, f"age:{name}")
+            if form.name == "unit" or not measured:
+                yield Hit(start, end, Kind.AGE, form.trust, f"age:{form.name}")
+
+
+def _matches(form: _Form, places: Places) -> Iterator[re.Match[str]]:
+    if form.age is None:
+        return places.worded(form.pattern)
+    return matches(form.pattern, places.text, _before(places.worded(form.age), form.width))
+
+
+def _before(ages: Iterable[re.Match[str]], width: int) -> Iterator[int]:
+    """The places before some ages, each once."""
+    last = 0
+    for age in ages:
+        yield from range(max(last, age.start() - width), age.start())
+        last = age.start()
 
 
 @lru_cache(maxsize=8)
-def _patterns(language: str) -> tuple[tuple[str, Trust, re.Pattern[str]], ...]:
+def _forms(language: str) -> tuple[_Form, ...]:
     words, units, cues = _WORDS[language], _UNITS[language], _CUES[language]
     either = rf"(?:{_FIGURE}|{words})"
     behind = (
@@ -121,15 +150,16 @@ def _patterns(language: str) -> tuple[tuple[str, Trust, re.Pattern[str]], ...]:
         r"\balso\s|(?<=19[0-3]\d)(?:,?\s(?:also|so|now|jetzt)\s|\s\()|"
         r"\b(?:in|bed|bett|[Zz]i\.?|cama|lit)\s\d{1,3}[a-z]?,\s)"
     )
+    figure, worded = re.compile(rf"{_FIGURE}(?!\w)"), re.compile(words, re.IGNORECASE)
     return (
-        ("unit", Trust.SURE, re.compile(rf"{_FREE}(?P<age>{_FIGURE}){units}", re.IGNORECASE)),
-        ("unit", Trust.SURE, re.compile(rf"(?<!\w)(?P<age>{words}){units}", re.IGNORECASE)),
-        (
+        _Form("unit", Trust.SURE, re.compile(rf"{_FREE}(?P<age>{_FIGURE}){units}", re.IGNORECASE)),
+        _Form("unit", Trust.SURE, re.compile(rf"(?<!\w)(?P<age>{words}){units}", re.IGNORECASE)),
+        _Form(
             "sex",
             Trust.SURE,
             re.compile(rf"(?<![\w.,/<>=~])(?<![<>=~] )(?P<age>{_FIGURE}){_SEX[language]}(?!\s?/)"),
         ),
-        (
+        _Form(
             "cue",
             Trust.SOFT,
             re.compile(
@@ -138,22 +168,38 @@ def _patterns(language: str) -> tuple[tuple[str, Trust, re.Pattern[str]], ...]:
             ),
         ),
         # Behind a name, a room or in brackets: "Usha Kelkar, 91, lives alone", "(Zenzi, 95)".
-        (
+        _Form(
             "apposition",
             Trust.SOFT,
             re.compile(rf"{behind}(?P<age>9\d|1[01]\d){_NO_VALUE}(?=\)|[,;.!?]|\s[(a-zäöüß/A-Z]|$)"),
+            figure,
+            _BEHIND,
         ),
-        ("apposition", Trust.SOFT, re.compile(rf"{behind}(?P<age>(?i:{words})){_NO_VALUE}(?=\)|[,;.!?]|$)")),
+        _Form(
+            "apposition",
+            Trust.SOFT,
+            re.compile(rf"{behind}(?P<age>(?i:{words})){_NO_VALUE}(?=\)|[,;.!?]|$)"),
+            worded,
+            _BEHIND,
+        ),
         # "Ivy P. is 101 and furious", "Ruthanne in 22 is 97".
-        (
+        _Form(
             "is",
             Trust.SOFT,
             re.compile(
                 rf"(?:[A-Z][a-z'’-]+|[A-Z]\.|\bin\s\d{{1,3}}[A-Za-z]?)\s(?:is|turns|turned)\s(?P<age>9\d|1[01]\d){_NO_VALUE}"
                 r"(?=[,;.!?)]|\s(?:and|but|with|still|lives|has|who|so|tomorrow|today)\b|$)"
             ),
+            figure,
+            _NAMED,
         ),
-        ("birthday", Trust.SURE, re.compile(_BIRTHDAYS[language], re.IGNORECASE)),
+        _Form("birthday", Trust.SURE, re.compile(_BIRTHDAYS[language], re.IGNORECASE)),
         # "room 118 is ninety-seven": a word for a number is hardly a value.
-        ("is", Trust.SOFT, re.compile(rf"(?<!\w)(?:is|'s|ist)\s(?P<age>{words}){_NO_VALUE}", re.IGNORECASE)),
+        _Form(
+            "is",
+            Trust.SOFT,
+            re.compile(rf"(?<!\w)(?:is|'s|ist)\s(?P<age>{words}){_NO_VALUE}", re.IGNORECASE),
+            worded,
+            _BEHIND,
+        ),
     )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from bot.deid.model import Hit, Kind, Source, Trust
 from bot.deid.recognizers import phones, shapes
+from bot.deid.recognizers.cues import Places, matches
 
 _LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
 _EMAIL = re.compile(rf"(?<![\w.+-])[\w.+'%-]{{1,64}}@{_LABEL}(?:\.{_LABEL}){{1,5}}")
@@ -17,6 +20,9 @@ _SPELT = re.compile(
     r"|\.)[\w-]{2,24}){1,4}",
     re.I,
 )
+# A spelt or spaced @ of such an address, and what stands before it.
+_SPELT_SIGN = re.compile(r" ?[(\[{] ?(?:at|ät|arroba|arobase|@) ?[)\]}]| (?:@|ät|arroba|arobase) ", re.I)
+_SPELT_LOCAL = re.compile(r"(?<![\w.+-])[\w.+-]{1,40}\Z")
 _AT_DOT = re.compile(
     r"(?<![\w.+-])[\w.+-]{1,40} at [\w-]{2,40}(?:(?: dot |\.)[\w-]{2,24}){0,3} dot "
     r"(?:com|org|net|edu|gov|uk|de|ch|fr|es|au|ca|nz|ie|example)(?![\w-])",
@@ -68,6 +74,10 @@ PUBLIC = shapes.bag(
     "hep-druginteractions.org covid19-druginteractions.org cancer-druginteractions.org drugs.com "
     "e-lactancia.org lecrat.fr"
 )
+_INNER_DOT = re.compile(r"\.(?<=[^\W_]\.)[^\W_]")
+_JOINS = frozenset("_@./-")  # behind none of them a domain begins
+_SIGN = re.compile("[@#!+$]")
+_TWO_COLONS = re.compile(":[0-9A-Fa-f]{0,4}:")
 _V4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?:/\d{1,2})?(?::\d{2,5})?(?![\w]|\.\d)")
 _V6 = re.compile(r"(?<![\w:.])[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:%\w{1,15}|/\d{1,3})?(?![\w:])", re.I)
 _MAC = re.compile(
@@ -109,16 +119,16 @@ _COMMON = shapes.bag(
 
 def find(source: Source) -> Iterable[Hit]:
     """E-mail addresses, URLs, domains, IP and MAC addresses, Matrix and social handles, telephone numbers."""
-    text = source.text
+    text, places = source.text, source.once(Places)
     if "@" in text:
         yield from _mails(text)
-        yield from _mentions(text)
-    for spelt in (*_SPELT.finditer(text), *_AT_DOT.finditer(text)):
+        yield from _mentions(places)
+    for spelt in (*_spelt(places), *(_AT_DOT.finditer(text) if " dot " in places.low else ())):
         if "@" not in spelt.group() or " " in spelt.group():
             yield Hit(spelt.start(), spelt.end(), Kind.EMAIL, Trust.SURE, "spelt e-mail")
-    yield from _sites(text)
-    yield from _networks(text)
-    yield from _nicks(text)
+    yield from _sites(places)
+    yield from _networks(places)
+    yield from _nicks(places)
     yield from phones.find(source)
 
 
@@ -131,13 +141,23 @@ def _mails(text: str) -> Iterator[Hit]:
             yield Hit(start, mail.end(), Kind.EMAIL, Trust.PROVEN, "e-mail")
 
 
-def _mentions(text: str) -> Iterator[Hit]:
-    taken = -1
-    for full in _MATRIX.finditer(text):
+def _spelt(places: Places) -> Iterator[re.Match[str]]:
+    """Addresses with a spelt or spaced @, looked for around it."""
+    starts = []
+    for sign in _SPELT_SIGN.finditer(places.text):
+        local = _SPELT_LOCAL.search(places.text, max(0, sign.start() - 40), sign.start())
+        if local is not None:
+            starts.append(local.start())
+    return matches(_SPELT, places.text, starts)
+
+
+def _mentions(places: Places) -> Iterator[Hit]:
+    text, taken = places.text, -1
+    for full in matches(_MATRIX, text, [sign.start() for sign in _SIGN.finditer(text)]):
         if "." in full.group().partition(":")[2] or full.group().endswith("localhost"):
             taken = full.end()
             yield Hit(full.start(), full.end(), Kind.HANDLE, Trust.PROVEN, "matrix id")
-    for at in _AT.finditer(text):
+    for at in matches(_AT, text, [sign.start() for sign in _SIGN.finditer(text) if sign[0] == "@"]):
         name = at[1]
         if at.start() < taken and _MATRIX.match(text, at.start()):
             continue
@@ -149,11 +169,11 @@ def _mentions(text: str) -> Iterator[Hit]:
             yield Hit(at.start(1), at.end(1), Kind.CLINICIAN, Trust.SURE, "mention")
 
 
-def _sites(text: str) -> Iterator[Hit]:
+def _sites(places: Places) -> Iterator[Hit]:
+    text = places.text
+    starts = _dotted(places)
     for pattern, rule in ((_URL, "url"), (_DOMAIN, "domain"), (_COUNTRY, "domain"), (_GERMAN, "domain")):
-        if rule == "domain" and "." not in text:
-            continue
-        for site in pattern.finditer(text):
+        for site in places.worded(pattern) if pattern is _URL else matches(pattern, text, starts):
             end = site.end()
             while text[end - 1] in ".,;:!?…*_’":
                 end -= 1
@@ -164,6 +184,21 @@ def _sites(text: str) -> Iterator[Hit]:
             yield Hit(short.start(), short.end(), Kind.URL, Trust.SURE, "url")
 
 
+def _dotted(places: Places) -> Sequence[int]:
+    """The words with which domains may begin: there is a point in them or in what is joined to them."""
+    points = [point.start() for point in _INNER_DOT.finditer(places.text)]
+    if not points:
+        return ()
+    found: list[int] = []
+    first = 0
+    for start, end in pairwise((*places.starts, len(places.text))):
+        if places.text[start - 1 : start] not in _JOINS:
+            first = start
+        if bisect_left(points, end) > bisect_left(points, start) and found[-1:] != [first]:
+            found.append(first)
+    return found
+
+
 def _public(address: str) -> bool:
     """Whether an address is one of public literature."""
     host = re.sub(r"^\w+://", "", address.lower()).split("/")[0].split("?")[0].rsplit("@")[-1].split(":")[0]
@@ -171,17 +206,18 @@ def _public(address: str) -> bool:
     return any(".".join(parts[at:]) in PUBLIC for at in range(min(len(parts), 6)))
 
 
-def _networks(text: str) -> Iterator[Hit]:
-    for four in _V4.finditer(text):
+def _networks(places: Places) -> Iterator[Hit]:
+    text = places.text
+    for four in places.numbered(_V4):
         parts = four.group().partition("/")[0].partition(":")[0].split(".")
         if all(int(part) < 256 for part in parts):
             yield Hit(four.start(), four.end(), Kind.IP, Trust.SURE, "ipv4")
-    if ":" in text:
+    if _TWO_COLONS.search(text) is not None:
         for six in _V6.finditer(text):
             address = six.group().partition("%")[0].partition("/")[0]
             if len(address) > 5 and _is_v6(address):
                 yield Hit(six.start(), six.end(), Kind.IP, Trust.SURE, "ipv6")
-    for card in _MAC.finditer(text):
+    for card in places.worded(_MAC):
         trust = (
             Trust.SURE if any(one.isalpha() for one in card.group()) or ":" in card.group() else Trust.SOFT
         )
@@ -195,9 +231,10 @@ def _is_v6(address: str) -> bool:
         return False
 
 
-def _nicks(text: str) -> Iterator[Hit]:
+def _nicks(places: Places) -> Iterator[Hit]:
     """Handles behind the name of a network: "insta: jonas.mom.1987"."""
-    for cue in _SOCIAL.finditer(text):
+    text = places.text
+    for cue in places.worded(_SOCIAL):
         here, limit = cue.end(), min(len(text), cue.end() + 40)
         for _ in range(5):
             nick = _NICK.search(text, here, limit)
@@ -218,7 +255,7 @@ def _nicks(text: str) -> Iterator[Hit]:
                 break
             here = nick.end()
     if "_" in text:
-        for login in _LOGIN.finditer(text):
+        for login in places.worded(_LOGIN):
             yield Hit(login.start(), login.end(), Kind.HANDLE, Trust.SOFT, "login")
-    for user in _REDDIT.finditer(text):
+    for user in _REDDIT.finditer(text) if "u/" in text else ():
         yield Hit(user.start(), user.end(), Kind.HANDLE, Trust.SURE, "nick")

@@ -15,11 +15,13 @@ from bot.deid import holidays
 from bot.deid.calendars import MONTHS, WEEKDAYS
 from bot.deid.model import Hit, Kind, Source, Trust
 from bot.deid.recognizers import dateforms, dateguards
+from bot.deid.recognizers.cues import Places
 from bot.deid.recognizers.dateparts import Form
 
 _TOKEN = re.compile(r"[^\W\d_]+|\d+")
 _COMPOUNDED = WEEKDAYS["de"]  # "Dienstagabend"
 _MONTHS = tuple(MONTHS["de"])
+_SHORTEST = 6  # letters of a compound: "Montag"
 _PART_OF_MONTH = ("woche", "hälfte", "wochenende", "mitte", "anfang", "ende")
 _BEFORE, _AFTER = 64, 56  # characters around a word of the calendar in which the rest of a date stands
 
@@ -29,6 +31,8 @@ def find(source: Source) -> Iterable[Hit]:
     forms, words, feasts = _tables(source.language)
     places = _places(source.text, words, feasts)
     for form in forms:
+        if form.anchor not in places:
+            continue
         for match in _matches(form, source.text, places):
             start, end = match.span("date")
             trust = dateguards.judged(form, source, start, end)
@@ -39,7 +43,8 @@ def find(source: Source) -> Iterable[Hit]:
 
 def _born(source: Source) -> Iterable[Hit]:
     """Birth dates, with the time of birth."""
-    for match in dateforms.born(source.language).finditer(source.text):
+    places = source.once(Places)
+    for match in places.numbered(dateforms.born(source.language), "*"):
         yield Hit(*match.span("date"), Kind.DATE, Trust.PROVEN, "date:birth")
 
 
@@ -56,7 +61,7 @@ def _places(text: str, words: Mapping[str, str], feasts: frozenset[str]) -> dict
         start = token.start()
         if word[0].isdigit():
             places.setdefault("number", []).append(start)
-        anchor = words.get(word) or _compound(word)
+        anchor = words.get(word) or (_compound(word) if len(word) >= _SHORTEST else None)
         if anchor is not None:
             places.setdefault(anchor, []).append(start)
         if word in feasts:
@@ -72,7 +77,7 @@ def _compound(word: str) -> str | None:
 
 
 def _matches(form: Form, text: str, places: Mapping[str, list[int]]) -> Iterator[re.Match[str]]:
-    here = places.get(form.anchor, ())
+    here = places[form.anchor]
     if form.anchor in ("number", "feast"):
         for start in here:
             if (match := form.pattern.match(text, start)) is not None:

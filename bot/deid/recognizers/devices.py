@@ -57,7 +57,7 @@ _NOT_PACER = shapes.bag(
 def find(source: Source) -> Iterable[Hit]:
     """Serials, lots and device identifiers, plates and vehicle identification numbers."""
     text = source.text
-    places = Places(text)
+    places = source.once(Places)
     if len(places.digits) < 2:
         return
     for cue, _ in _CUES.find(places, least=2):
@@ -66,10 +66,10 @@ def find(source: Source) -> Iterable[Hit]:
         yield Hit(udi.start(), udi.end(), Kind.DEVICE, Trust.PROVEN, "udi")
     for part in _PART.finditer(text):
         yield Hit(part.start(1), part.end(1), Kind.DEVICE, Trust.SURE, "udi")
-    for gtin in _GTIN.finditer(text):
+    for gtin in places.numbered(_GTIN):
         if checks.gtin(gtin.group()[2:16]):
             yield Hit(gtin.start(), gtin.end(), Kind.DEVICE, Trust.PROVEN, "udi")
-    for pacer in _PACER.finditer(text):
+    for pacer in places.numbered(_PACER):
         if pacer.group()[:3] not in _NOT_PACER and pacer.group()[:3] not in shapes.LABELLED:
             yield Hit(pacer.start(), pacer.end(), Kind.DEVICE, Trust.SURE, "pacemaker")
     yield from vehicles.find(source)

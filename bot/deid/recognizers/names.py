@@ -40,9 +40,12 @@ class _Names(CuedNames, ShapedNames):
             if token.text == "@":
                 yield from self._mention(at)
             if token.word:
-                yield from self._cued(at)
-                yield from self._by_shape(at)
-                yield from self._by_dictionary(at)
+                if cues.announces(token.key, self.language):
+                    yield from self._cued(at)
+                if not token.lower or len(token.text) < 3 or "f" in token.flags or "l" in token.flags:
+                    yield from self._by_shape(at)
+                if not token.lower or token.key in _LEADING:
+                    yield from self._by_dictionary(at)
             elif token.number:
                 yield from self._after_room(at)
         yield from self._signature()

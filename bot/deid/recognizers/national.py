@@ -281,17 +281,27 @@ _FORMS: tuple[_Form, ...] = (
         None,
     ),
 )
-_FIGURES = [form for form in _FORMS if form.rule not in _LETTERED]
-_LETTERS = [form for form in _FORMS if form.rule in _LETTERED | _EITHER]
+
+
+def _some(forms: list[_Form]) -> tuple[list[_Form], re.Pattern[str]]:
+    """Some forms, and one pattern for all of them: most numbers have none of them."""
+    return forms, re.compile("|".join(form.pattern.pattern for form in forms))
+
+
+_FIGURES = _some([form for form in _FORMS if form.rule not in _LETTERED])
+_LETTERS = _some([form for form in _FORMS if form.rule in _LETTERED | _EITHER])
 _REACH = 42
 
 
 def find(source: Source) -> Iterable[Hit]:
     """National, tax, insurance and registration numbers of the countries above."""
     text = source.text
-    places = Places(text)
+    places = source.once(Places)
     for start in places.dense(24, 4):
-        for form in _FIGURES if text[start].isdigit() else _LETTERS:
+        forms, some = _FIGURES if text[start].isdigit() else _LETTERS
+        if some.match(text, start) is None:
+            continue
+        for form in forms:
             match = form.pattern.match(text, start)
             if match is None:
                 continue

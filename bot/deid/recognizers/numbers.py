@@ -129,23 +129,29 @@ _ROUND = re.compile(r"[1-9]\d?0{3,}\Z|[1-9]\d*0{3}\Z")
 def find(source: Source) -> Iterable[Hit]:
     """Numbers behind labels, cards, accounts, and codes that are hardly anything but somebody's number."""
     text = source.text
-    places = Places(text)
+    places = source.once(Places)
     if source.language in _SPOKEN:
-        for spoken in _SPOKEN[source.language].finditer(text):
+        for spoken in places.worded(_SPOKEN[source.language]):
             yield Hit(spoken.start(), spoken.end(), Kind.OTHER, Trust.SURE, "spoken")
     if len(places.digits) < 2:
         return
     if source.language == "de" and "/" in text:
-        for court in _COURT.finditer(text):
+        for court in places.numbered(_COURT):
             yield Hit(court.start(), court.end(), Kind.RECORD, Trust.SURE, "court file")
     public = [(doi.start(), doi.end()) for doi in _DOI.finditer(text)] if "10." in text else []
     public += [(model.start(), model.end()) for model in _CATALOGUE.finditer(text)] if "REF" in text else []
-    for hit in (*_labelled(places), *_endings(text), *_accounts(text), *_coded(places), *_grouped(text)):
+    for hit in (
+        *_labelled(places),
+        *_endings(places),
+        *_accounts(places),
+        *_coded(places),
+        *_grouped(places),
+    ):
         if not any(start <= hit.start < end for start, end in public):
             yield hit
-    for secret in _PASSWORD.finditer(text):
+    for secret in places.numbered(_PASSWORD):
         yield Hit(secret.start(1), secret.end(1), Kind.OTHER, Trust.SURE, "password")
-    for unknown in _UNKNOWN.finditer(text):
+    for unknown in places.worded(_UNKNOWN):
         whole = unknown.group()[:1].isupper() and " " in unknown.group()[8:] and unknown[1].isdigit()
         start = unknown.start() if whole else unknown.start(1)
         yield Hit(start, unknown.end(), Kind.RECORD, Trust.SURE, "unknown")
@@ -173,9 +179,10 @@ def _valued(text: str, label: Label, cue: re.Match[str]) -> Iterator[Hit]:
     yield from _second(text, label, value)
 
 
-def _endings(text: str) -> Iterator[Hit]:
+def _endings(places: Places) -> Iterator[Hit]:
     """What a number ends in: "her hosp no ends …4093", "the right number ends in XQ41"."""
-    for end in _ENDS.finditer(text):
+    text = places.text
+    for end in places.numbered(_ENDS):
         value = _TAIL.match(text, end.end(), min(len(text), end.end() + 24))
         if value is None or shapes.quantity(text, value.start(1), value.end(1)) or shapes.is_date(value[1]):
             continue
@@ -233,12 +240,12 @@ def _meant(text: str, label: Label, value: shapes.Value, at: int) -> bool:
     return not (label.exact and value.digits < 5 and pure)
 
 
-def _accounts(text: str) -> Iterator[Hit]:
-    for card in _CARD.finditer(text):
+def _accounts(places: Places) -> Iterator[Hit]:
+    for card in places.numbered(_CARD):
         digits = "".join(one for one in card.group() if one.isdigit())
         if 13 <= len(digits) <= 19 and checks.luhn(digits) and digits[0] in "23456":
             yield Hit(card.start(), card.end(), Kind.ACCOUNT, Trust.PROVEN, "card")
-    for bank in _IBAN.finditer(text):
+    for bank in places.numbered(_IBAN):
         value = bank.group().replace(" ", "")
         if 15 <= len(value) <= 34:
             good = checks.iban(value)
@@ -357,9 +364,10 @@ _GROUPS = re.compile(
 )
 
 
-def _grouped(text: str) -> Iterator[Hit]:
+def _grouped(places: Places) -> Iterator[Hit]:
     """Numbers broken into groups without a label: "0007 662 418", "W2207 14493"."""
-    for found in _GROUPS.finditer(text):
+    text = places.text
+    for found in places.numbered(_GROUPS):
         shown = found.group()
         groups = re.findall(r"\d+", shown)
         total = sum(map(len, groups))

@@ -27,6 +27,8 @@ _OTHER = section("organisation ends other")
 # What begins one: "Klinikum Fulda", "Spedition Krage", "Kita Pusteblume".
 _HEALTH_FIRST = section("organisation begins health")
 _OTHER_FIRST = section("organisation begins other")
+_SMALL_HEALTH = _set("hospital hospice clinic surgery infirmary polyclinic")
+_SAINTS = _set("st saint sankt san santa sainte")
 _TAILS = ("krankenhaus", "klinikum", "spital", "hospital", "hospiz", "gymnasium", "schule", "klinik")
 _GENERIC = section("organisation generic")
 _JOINERS = section("organisation joiners")
@@ -49,11 +51,21 @@ def _hospitals() -> tuple[frozenset[str], frozenset[str]]:
     )
 
 
+@lru_cache(maxsize=8)
+def _small(language: str) -> frozenset[str]:
+    """The words that tell of an organisation even without a capital."""
+    _short, long = _hospitals()
+    owned = frozenset(word.removesuffix("s") for word in long)
+    first = _HEALTH_FIRST | _OTHER_FIRST | {"university"}
+    return _SMALL_HEALTH | first | _SAINTS | long | owned | _WORK[language] | _LABEL
+
+
 def find(source: Source) -> Iterable[Hit]:
     """Hospitals, practices, homes, employers, schools and clubs that have a name."""
-    words = tokens(source.text)
+    words = source.once(tokens)
+    small = _small(source.language)
     for at, token in enumerate(words):
-        if not token.word:
+        if not token.word or (token.lower and token.key not in small):
             continue
         for found in (
             _ended(words, at, source.language),
@@ -73,7 +85,7 @@ def _ended(words: tuple[Token, ...], at: int, language: str) -> Hit | None:
     token = words[at]
     if not (token.capital or token.upper):
         if (
-            token.key in ("hospital", "hospice", "clinic", "surgery", "infirmary", "polyclinic")
+            token.key in _SMALL_HEALTH
             and at
             and words[at - 1].capital
             and not terms.is_other(words[at - 1].key)
@@ -254,7 +266,7 @@ def _begun(words: tuple[Token, ...], at: int, language: str) -> Hit | None:
 def _saint(words: tuple[Token, ...], at: int) -> Hit | None:
     """ "St. Josef-Krankenhaus", "St Mary's", "st. e's"."""
     token = words[at]
-    if token.key not in ("st", "saint", "sankt", "san", "santa", "sainte") or at + 1 >= len(words):
+    if token.key not in _SAINTS or at + 1 >= len(words):
         return None
     after = at + 1
     if words[after].text in ".-":

@@ -94,23 +94,23 @@ class _Run(NamedTuple):
 
 def find(source: Source) -> Iterable[Hit]:
     """Telephone numbers by form, and any number behind a word that announces one."""
-    text = source.text
+    text, places = source.text, source.once(Places)
     runs = [_run(match) for match in _RUN.finditer(text)]
     for run in runs:
         if sum(end - start for start, end in run.groups) >= 7:
             yield from _by_form(source, run)
-    yield from _by_cue(text, runs)
-    for branch in _BRANCH.finditer(text):
+    yield from _by_cue(places, runs)
+    for branch in places.numbered(_BRANCH):
         yield Hit(*branch.span(1), Kind.PHONE, Trust.SURE, "extension")
     if source.language in _ON:
-        for on in _ON[source.language].finditer(text):
+        for on in places.numbered(_ON[source.language]):
             if (
                 not shapes.is_year(on[1])
                 and (source.language == "de" or not on[1].endswith("00"))
                 and not shapes.quantity(text, *on.span(1))
             ):
                 yield Hit(*on.span(1), Kind.PHONE, Trust.SURE, "internal")
-    for internal in _INTERNAL.finditer(text):
+    for internal in places.numbered(_INTERNAL):
         near = shapes.words_before(text, internal.start(), 1)
         trust = Trust.SURE if near and near[0] in _REACHED_BY else Trust.SOFT
         yield Hit(internal.start(), internal.end(), Kind.PHONE, trust, "internal form")
@@ -239,9 +239,9 @@ def _valid(number: str, region: str | None) -> bool:
         return False
 
 
-def _by_cue(text: str, runs: list[_Run]) -> Iterator[Hit]:
-    index = 0
-    for cue, force in _CUES.find(Places(text), least=3):
+def _by_cue(places: Places, runs: list[_Run]) -> Iterator[Hit]:
+    text, index = places.text, 0
+    for cue, force in _CUES.find(places, least=3):
         end, strong, fax = cue.end(), force != "weak", force == "fax"
         if text[cue.start() : end] == "pH":
             continue

@@ -13,6 +13,7 @@ from bot.deid.lexicon.sections import LANGUAGES, section
 from bot.deid.lexicon.tokens import Token, begins, gap, tokens
 from bot.deid.lexicon.words import flags, fold
 from bot.deid.model import Hit, Kind, Source, Trust
+from bot.deid.recognizers.cues import Places
 from bot.deid.recognizers.people import phrases
 
 _QUARTERS = (
@@ -39,6 +40,7 @@ _GENERIC_STREETS = section("place generic street")
 _GERMAN_STREET = re.compile(
     r"[^\W\d_a-z][\w-]{2,30}(?:straße|strasse|gasse|allee|chaussee|platz|str\.)(?!\w)"
 )
+_STREET_END = re.compile(r"(?:straße|strasse|gasse|allee|chaussee|platz|str\.)(?!\w)")
 _GERMAN_TOWN = re.compile(
     r"\w{2,20}(?:burg|berg|stadt|dorf|heim|hausen|ingen|bach|feld|furt|kirchen|kirch|brück|brücken|hofen|leben|rode|walde|see|münde|haven|büttel|stedt|itz|ow|au|felden|ikon|wil)"
 )
@@ -106,11 +108,12 @@ _BEFORE_CODE = re.compile(r"(?:[^\W\d_a-z][\w'’.]{1,18}(?:[ -][^\W\d_a-z][\w'�
 def find(source: Source) -> Iterable[Hit]:
     """Towns, streets, landmarks, postcodes."""
     yield from _addresses(source)
-    yield from _postcodes(source.text)
-    words = tokens(source.text)
+    yield from _postcodes(source)
+    words = source.once(tokens)
     at = 0
     while at < len(words):
-        found = _landmark(words, at, source) or _street(words, at, source) or _town(words, at, source)
+        placed = words[at].capital and (_landmark(words, at, source) or _street(words, at, source))
+        found = placed or _town(words, at, source)
         if found is None:
             at += 1
             continue
@@ -119,15 +122,15 @@ def find(source: Source) -> Iterable[Hit]:
 
 
 def _addresses(source: Source) -> Iterator[Hit]:
-    text = source.text
+    text, places = source.text, source.once(Places)
     for pattern in (_ENGLISH, _ENGLISH_BLOCK, _HIGHWAY, _GERMAN, _SPANISH, _FRENCH):
-        for match in pattern.finditer(text):
+        for match in (places.worded if pattern is _SPANISH else places.numbered)(pattern):
             if pattern is _ENGLISH and not _street_like(match[0]):
                 continue
             if pattern is _FRENCH and source.language != "fr" and " rue " not in match[0]:
                 continue
             yield Hit(match.start(), _tail(text, match.end()), Kind.PLACE, Trust.SURE, "place: address")
-    for match in _GERMAN_STREET.finditer(text):
+    for match in _GERMAN_STREET.finditer(text) if _STREET_END.search(text) is not None else ():
         if fold(match[0]) not in _GENERIC_STREETS:
             yield Hit(
                 match.start(),
@@ -158,9 +161,10 @@ def _tail(text: str, end: int) -> int:
     return end
 
 
-def _postcodes(text: str) -> Iterator[Hit]:
+def _postcodes(source: Source) -> Iterator[Hit]:
+    text, places = source.text, source.once(Places)
     for pattern in _POSTCODES:
-        for match in pattern.finditer(text):
+        for match in places.numbered(pattern):
             group = 1 if pattern.groups else 0
             if (
                 not group
@@ -174,9 +178,9 @@ def _postcodes(text: str) -> Iterator[Hit]:
                 before = _BEFORE_CODE.search(text[max(0, start - 90) : start])
                 start -= 0 if before is None else len(before[0])
                 yield Hit(start, match.end(group), Kind.PLACE, Trust.SURE, "place: postcode")
-    words = tokens(text)
+    words = source.once(tokens)
     starts = {token.start: at for at, token in enumerate(words)}
-    for match in _BEFORE_TOWN.finditer(text):
+    for match in places.numbered(_BEFORE_TOWN):
         at = starts.get(match.end())
         if (
             at is not None
@@ -204,7 +208,9 @@ def _town(words: tuple[Token, ...], at: int, source: Source) -> tuple[Hit, int] 
     cued = cue in _CUES[source.language] or (
         cue in ("the", "der", "la") and at > 1 and words[at - 2].key in _STRONG
     )
-    longest = _longest(words, at) if token.capital or cued else 0
+    if not (token.capital or cued):
+        return None
+    longest = _longest(words, at)
     if longest > 1:
         return _placed(words, at, at + longest, source.text, Trust.SURE)
     if cues.is_stop(token.key) or (token.capital and not phrases.shaped(token)):

@@ -69,6 +69,7 @@ _TITLED = re.compile(
 _DEPARTMENT = re.compile(
     rf"(?:station|ambulanz|ologie|chirurgie) ([A-Z]{{1,2}}\d{{1,3}}|\d{{1,2}}[A-Z]?){END}"
 )
+_THEATRE = re.compile(r"(?<![^\W_])OR[ \t]?#?(\d{1,2}[A-Z]?)(?![^\W_]|[.,:]\d|[ ,;]*(?:\(?95|CI|\[))")
 _POINTED = re.compile(
     r"(?<![^\W_])(?:station|room|rm|zi\.?|zimmer|raum|salle|bureau|sala|habitaci[oó]n)[ "
     r"\t]?(\d{1,2}\.\d{1,3}[A-Za-z]?)(?![^\W_])",
@@ -86,8 +87,8 @@ _COVERED = re.compile(
     rf"(\d{{1,2}}[A-Z](?:(?:,| and| &|/|\+) ?\d{{1,2}}[A-Z]){{0,4}}|[A-Z]\d{{1,2}}){END}"
 )
 _SUBJECT = re.compile(
-    r"(?:^|[,;.\n] ?|(?<=and )|(?<=und ))(\d{1,4}[A-Za-z]?|[A-Z]\d{1,2}) (?:is|wants|needs|has|"
-    r"keeps|refuses|refused|says|said|still|won'?t|looks|"
+    r"(?:(?<![^,;.\n])|(?<=[,;.\n] )|(?<=and )|(?<=und ))(\d{1,4}[A-Za-z]?|[A-Z]\d{1,2}) (?:is|wants|"
+    r"needs|has|keeps|refuses|refused|says|said|still|won'?t|looks|"
     r"fell|asked|asks|rang|pulled|will|braucht|will|hat|ist|klingelt|schläft|est|veut|a sonné|"
     r"quiere|pide|está)(?![^\W_])"
 )
@@ -130,26 +131,27 @@ _LIST_LINE = re.compile(
 
 def find(source: Source) -> Iterable[Hit]:
     """Numbers, letters and names of rooms, beds and wards."""
-    places = Places(source.text)
-    hits = [*_cued(source, places), *_without_figures(source)]
+    places = source.once(Places)
+    hits = [*_cued(source, places), *_without_figures(source, places)]
     hits += roomsaid.find(source)
     if places.digits:
-        hits += [*_shaped(source), *_people(source), *_listed(source.text)]
-        hits += [*_related(source.text, hits), *_echoed(source.text, hits)]
+        hits += [*_shaped(source, places), *_people(places), *_listed(source.text)]
+        hits += [*_related(places, hits), *_echoed(places, hits)]
     return hits
 
 
-def _related(text: str, hits: list[Hit]) -> Iterator[Hit]:
+def _related(places: Places, hits: list[Hit]) -> Iterator[Hit]:
     """Rooms that the sentence shows to be some: covered, swapped, or its subject ("11 is asleep")."""
-    for covered in _COVERED.finditer(text):
+    text = places.text
+    for covered in places.numbered(_COVERED):
         for one in _ONE.finditer(text, *covered.span(1)):
             yield Hit(*one.span(), Kind.ROOM, Trust.SURE, "covered")
-    for pair in _SWAPPED.finditer(text):
+    for pair in places.numbered(_SWAPPED):
         for group in (1, 2):
             room = judged(text, *pair.span(group), Trust.SOFT, "pair")
             if room is not None:
                 yield room
-    for subject in _SUBJECT.finditer(text):
+    for subject in places.numbered(_SUBJECT):
         if text[max(0, subject.start(1) - 4) : subject.start(1)].rstrip(" ,;.")[-1:].isdigit():
             continue
         if hits or (subject[1][-1].isalpha() and len(subject[1]) > 1):
@@ -175,9 +177,9 @@ def _cued(source: Source, places: Places) -> Iterator[Hit]:
             room = judged(text, start, end, trust, "room")
             if room is not None:
                 yield room
-    for pattern, rule in ((_UNIT, "unit"), (_LOWER_UNIT, "unit")):
-        for unit in pattern.finditer(text):
-            room = judged(text, unit.start(2), unit.end(2), Trust.SURE, rule)
+    for pattern in (_UNIT, _LOWER_UNIT):
+        for unit in places.numbered(pattern):
+            room = judged(text, unit.start(2), unit.end(2), Trust.SURE, "unit")
             before = text[max(0, unit.start() - 4) : unit.start()].lower()
             its = unit[1] == "its" and source.language != "de"
             if (
@@ -190,11 +192,12 @@ def _cued(source: Source, places: Places) -> Iterator[Hit]:
                 yield room
 
 
-def _echoed(text: str, hits: list[Hit]) -> Iterator[Hit]:
+def _echoed(places: Places, hits: list[Hit]) -> Iterator[Hit]:
     """Codes of the same form as a room that is known: "she's in B12 now, not B14"."""
+    text = places.text
     if any(any(one.isalpha() for one in text[hit.start : hit.end]) for hit in hits):
         known = {_form(text[hit.start : hit.end]) for hit in hits}
-        for code in _LETTERS.finditer(text):
+        for code in places.numbered(_LETTERS):
             if (
                 code.group() not in ("F1", "F2")
                 and _form(code.group()) in known
@@ -307,7 +310,7 @@ def _fits(text: str, cue: str, found: _Found, language: str) -> bool:
     return True
 
 
-def _shaped(source: Source) -> Iterator[Hit]:
+def _shaped(source: Source, places: Places) -> Iterator[Hit]:
     text = source.text
     for pattern, rule in (
         (_COMPASS, "wing"),
@@ -319,23 +322,23 @@ def _shaped(source: Source) -> Iterator[Hit]:
         (_DEPARTMENT, "ward"),
         (_POINTED, "room"),
     ):
-        for found in pattern.finditer(text):
-            if pattern is _DEPARTMENT and source.language != "de":
-                continue
+        if pattern is _DEPARTMENT:  # an ending, not a word
+            matches = pattern.finditer(text) if source.language == "de" else iter(())
+        else:
+            matches = places.numbered(pattern)
+        for found in matches:
             if rule == "before bed" and _AGED.match(found[1]):
                 continue
             room = judged(text, found.start(1), found.end(1), Trust.SURE, rule)
             if room is not None:
                 yield room
-    for found in re.finditer(
-        r"(?<![^\W_])OR[ \t]?#?(\d{1,2}[A-Z]?)(?![^\W_]|[.,:]\d|[ ,;]*(?:\(?95|CI|\[))", text
-    ):
+    for found in places.numbered(_THEATRE):
         room = judged(text, found.start(1), found.end(1), Trust.SURE, "theatre")
         if room is not None:
             yield room
     for key in ("de", "de2", "es", "fr"):
         if key[:2] == source.language:
-            for found in _ARTICLE[key].finditer(text):
+            for found in places.numbered(_ARTICLE[key]):
                 if " der " not in found.group() and found[1][0].isalpha() and anatomy(found[1]):
                     continue
                 room = judged(
@@ -345,7 +348,7 @@ def _shaped(source: Source) -> Iterator[Hit]:
                     text[max(0, found.start() - 14) : found.start()]
                 ):
                     yield room
-    for found in _LETTER.finditer(text):
+    for found in places.numbered(_LETTER):
         before = text[max(0, found.start() - 16) : found.start()]
         if (
             (" E" in found[1] and source.language == "de")
@@ -362,13 +365,12 @@ def _shaped(source: Source) -> Iterator[Hit]:
                 yield room
 
 
-def _without_figures(source: Source) -> Iterator[Hit]:
+def _without_figures(source: Source, places: Places) -> Iterator[Hit]:
     """ "Bay C", "Kestrel ward"."""
-    text = source.text
-    for found in _LETTERED.finditer(text):
+    for found in places.worded(_LETTERED):
         yield Hit(found.start(1), found.end(1), Kind.ROOM, Trust.SURE, "lettered")
     if source.language == "en":
-        for found in _NAMED.finditer(text):
+        for found in places.worded(_NAMED):
             words = found[1].lower().replace("’", "'").split()
             while words and words[0] in roomwords.COMMON:
                 words.pop(0)
@@ -377,10 +379,10 @@ def _without_figures(source: Source) -> Iterator[Hit]:
                 yield Hit(start, found.end(1), Kind.ROOM, Trust.SOFT, "named ward")
 
 
-def _people(source: Source) -> Iterator[Hit]:
+def _people(places: Places) -> Iterator[Hit]:
     """ "The guy in 14", "rose in 11", "mk in 7b"."""
-    text = source.text
-    for found in _IN.finditer(text):
+    text = places.text
+    for found in places.numbered(_IN):
         shown = found[1]
         word = found.group().split()[0].lower()
         words = shapes.words_before(text, found.start(), 3)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from bot.deid.model import Hit, Kind, Source, Trust
 from bot.deid.recognizers import shapes
+from bot.deid.recognizers.cues import Places
 from bot.deid.recognizers.roomguards import END, anatomy, judged
 
 _CODE = r"(?:\d{1,4}[A-Za-z]?|[A-Z]\d{1,3})"
@@ -24,10 +25,13 @@ class _Said(NamedTuple):
     rule: str
     trust: Trust = Trust.SOFT
     anatomical: bool = True  # whether a code such as T7 counts
+    near: bool = True  # whether a digit must stand among the first characters (`cues.REACH`)
 
 
-def _said(pattern: str, rule: str, trust: Trust = Trust.SOFT, *, anatomical: bool = True) -> _Said:
-    return _Said(re.compile(pattern), rule, trust, anatomical)
+def _said(
+    pattern: str, rule: str, trust: Trust = Trust.SOFT, *, anatomical: bool = True, near: bool = True
+) -> _Said:
+    return _Said(re.compile(pattern), rule, trust, anatomical, near)
 
 
 _KIN = r"(?:wife|husband|daughter|son|mum|mom|dad|mother|father|sister|brother|family|nok|relatives?|partner)"
@@ -74,15 +78,20 @@ _FORMS: dict[str, tuple[_Said, ...]] = {
             r"([A-DF-HJ-Z]\d{1,2}))?(?![^\W_])",
             "seen",
         ),
-        _said(r"(?<=[a-z,] )([A-Z]) [Ww]ard(?! round)(?![^\W_])", "ward", Trust.SURE),
+        _said(r"(?<=[a-z,] )([A-Z]) [Ww]ard(?! round)(?![^\W_])", "ward", Trust.SURE, near=False),
         _said(r"(?<![^\W_])(?:above|outside|next to|opposite) (\d{1,3}[A-Z]?)(?=[ ]?[,.;!?\n]|\Z)", "beside"),
         _said(r"(?:(?<![^\n])|(?<=[.;] ))(\d{1,2}[A-F]) (?=[A-Z][a-z]+[,.]? )", "headed", anatomical=False),
-        _said(r"(?:(?<=[,.;] )|(?<=\bin )|(?<=\bon ))([A-Z][a-z]{4,})(?= (?:bed|bay) \d)", "named ward"),
+        _said(
+            r"(?:(?<=[,.;] )|(?<=\bin )|(?<=\bon ))([A-Z][a-z]{4,})(?= (?:bed|bay) \d)",
+            "named ward",
+            near=False,
+        ),
         _said(r"(?<![^\W_])(?:manager|sister|hca|HCA|porter) on ([A-Z]?\d{1,3})(?![^\W_]|[.,]\d)", "staff"),
         _said(
             r"(?<![^\W_])[A-Z][a-z]+ in ([ABDEFGHK]\d{1,2}) (?:wants|needs|has|is|keeps|asked|asks|"
             r"rang)(?![^\W_])",
             "person",
+            near=False,
         ),
         _said(
             r"(?<![^\W_])[Bb]ed \d{1,3} and (\d{1,3}) (?:can['’]?t|cannot|are|both|need|want|"
@@ -112,7 +121,7 @@ _FORMS: dict[str, tuple[_Said, ...]] = {
         ),
         _said(r"(?<![^\W_])(?:[Aa]uf|[Aa]us) der (\d{3})(?=\. )", "article"),
         _said(r"(?<![^\W_])(?:[Üü]bergabe|(?i:auf die)) (\d{1,2}[A-Z])(?![^\W_])", "article"),
-        _said(r"(?<![^\W_])Bett (Fenster|Tür|Wand|Mitte)(?![^\W_])", "bed", Trust.SURE),
+        _said(r"(?<![^\W_])Bett (Fenster|Tür|Wand|Mitte)(?![^\W_])", "bed", Trust.SURE, near=False),
         _said(r"(?<![^\n])Z\.? ?(\d{1,3}) (?=[^\W\d_])", "room"),
         _said(
             r"(?<![^\W_])(?:[Aa]ufwachraum|[Ww]ohnbereich|[Ww]ohngruppe|"
@@ -151,6 +160,7 @@ _FORMS: dict[str, tuple[_Said, ...]] = {
             r"(?<![^\W_])(?:Ambulanz|Station|Trakt|Flügel|Bereich|Koje) ([A-H])(?![^\W_])",
             "lettered",
             Trust.SURE,
+            near=False,
         ),
         _said(
             r"(?<![^\W_])(?:Station|Wohnbereich|Wohngruppe|WB) "
@@ -158,6 +168,7 @@ _FORMS: dict[str, tuple[_Said, ...]] = {
             r"rose|tulpe|winkel|feld))"
             r"(?![^\W_])",
             "named ward",
+            near=False,
         ),
     ),
     "es": (
@@ -166,6 +177,7 @@ _FORMS: dict[str, tuple[_Said, ...]] = {
             r"(?<![^\W_])[A-ZÁÉÍÓÚ][a-záéíóúñ]+ (?:del|de la) (\d{1,4})"
             r"(?=[ ]?[,.;!?)\n]|\Z| (?:antes|que|está|tiene|sigue|quiere|dice|con|y)(?![^\W_]))",
             "person",
+            near=False,
         ),
     ),
     "fr": (
@@ -201,16 +213,18 @@ _NO_WARD = shapes.bag(
 
 def find(source: Source) -> Iterable[Hit]:
     """Rooms and beds that only their sentence shows."""
+    places = source.once(Places)
     lettered = list(_LETTERED_LIST.finditer(source.text))
     if len(lettered) > 2:
         for line in lettered:
             yield Hit(*line.span(1), Kind.ROOM, Trust.SOFT, "list")
     for form in (*_FORMS.get(source.language, ()), *_ANY):
-        yield from _found(source.text, form)
+        yield from _found(places, form)
 
 
-def _found(text: str, form: _Said) -> Iterator[Hit]:
-    for match in form.pattern.finditer(text):
+def _found(places: Places, form: _Said) -> Iterator[Hit]:
+    text = places.text
+    for match in (places.numbered if form.near else places.worded)(form.pattern):
         for group in range(1, form.pattern.groups + 1):
             if match[group] is None or _unlikely(text, match.start(group), match[group], form):
                 continue

@@ -88,13 +88,13 @@ _UNLIKE_UK = shapes.bag("CD IL HB PD CA TH FI HR RR BP GC PE DX HX TX RX CT MR U
 def find(source: Source) -> Iterable[Hit]:
     """Plates and vehicle identification numbers."""
     text = source.text
-    places = Places(text)
+    places = source.once(Places)
     if len(places.digits) < 2:
         return
     for cue, _ in _CUES.find(places, reach=60):
         if not (cue.group().startswith("tag") and source.language == "de"):
             yield from _cued(text, cue)
-    for vin in _VIN.finditer(text):
+    for vin in places.numbered(_VIN):
         cued = _VIN_CUE.search(text, max(0, vin.start() - 40), vin.start()) is not None
         trust = Trust.PROVEN if cued or checks.vin(vin.group()) else Trust.SURE
         yield Hit(vin.start(), vin.end(), Kind.VEHICLE, trust, "vin")
@@ -106,7 +106,7 @@ def find(source: Source) -> Iterable[Hit]:
         (_INDIAN, Trust.SURE),
         (_SWISS, german),
     ):
-        for plate in pattern.finditer(text):
+        for plate in places.numbered(pattern):
             shown = plate.group()
             if pattern is _SWISS and source.language not in ("de", "fr"):
                 continue
@@ -114,7 +114,7 @@ def find(source: Source) -> Iterable[Hit]:
                 continue
             if pattern is not _GERMAN or (shown[-2:-1].isdigit() and shown.partition("-")[0] not in _SCORES):
                 yield Hit(plate.start(), plate.end(), Kind.VEHICLE, trust, "plate")
-    yield from _softly(text)
+    yield from _softly(places)
 
 
 def _cued(text: str, cue: re.Match[str]) -> Iterator[Hit]:
@@ -163,22 +163,23 @@ def _cued(text: str, cue: re.Match[str]) -> Iterator[Hit]:
         yield Hit(start, end, Kind.VEHICLE, Trust.SURE, "car cue")
 
 
-def _softly(text: str) -> Iterator[Hit]:
+def _softly(places: Places) -> Iterator[Hit]:
     """Plates whose form medicine uses as well, and ships."""
-    for cape in _CAPE.finditer(text):
+    text = places.text
+    for cape in places.numbered(_CAPE):
         yield Hit(cape.start(), cape.end(), Kind.VEHICLE, Trust.SOFT, "plate")
-    for driven in _DRIVEN.finditer(text):
+    for driven in places.worded(_DRIVEN):
         if not shapes.quantity(text, *driven.span(1)):
             yield Hit(*driven.span(1), Kind.VEHICLE, Trust.SOFT, "driven")
     for pattern in (_SHIP, _IMO):
-        for ship in pattern.finditer(text):
+        for ship in places.worded(pattern):
             yield Hit(*ship.span(1), Kind.VEHICLE, Trust.SURE, "ship")
-    for plate in _UK.finditer(text):
+    for plate in places.numbered(_UK):
         if plate[1] not in _UNLIKE_UK and plate[2] != "00":
             yield Hit(plate.start(), plate.end(), Kind.VEHICLE, Trust.SOFT, "plate")
-    for plate in _SPANISH.finditer(text):
+    for plate in places.numbered(_SPANISH):
         if plate[1] not in _ABBREVIATIONS:
             yield Hit(plate.start(), plate.end(), Kind.VEHICLE, Trust.SOFT, "plate")
-    for plate in _SINGAPORE.finditer(text):
+    for plate in places.numbered(_SINGAPORE):
         if sum(one.isdigit() for one in plate.group()) >= 3:
             yield Hit(plate.start(), plate.end(), Kind.VEHICLE, Trust.SOFT, "plate")

@@ -12,7 +12,7 @@ from bot.deid.model import Hit, Kind, Source, Tier, Trust
 
 def everywhere(source: Source, found: Sequence[Found]) -> Sequence[Hit]:
     """The other places of the names that were found: what stands once in a post as a name is one again."""
-    words = tokens(source.text)
+    words = source.once(tokens)
     people = [one for one in found if one.kind in (Kind.NAME, Kind.CLINICIAN)]
     known: dict[str, Found] = {}
     covered = _covered(words, found)

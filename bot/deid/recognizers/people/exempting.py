@@ -57,7 +57,7 @@ class _Unit(NamedTuple):
 
 def exempt(source: Source, said: Sequence[tuple[int, int]] | None = None) -> Sequence[tuple[int, int]]:
     """Where eponyms are used as such, and drugs, devices and clinical terms; `said`: `sayings` if known."""
-    words = tokens(source.text)
+    words = source.once(tokens)
     found = [
         (token.start, _end(words, at))
         for at, token in enumerate(words)
@@ -73,7 +73,7 @@ def exempt(source: Source, said: Sequence[tuple[int, int]] | None = None) -> Seq
 
 def sayings(source: Source) -> list[tuple[int, int]]:
     """Terms of several words ("Ross River", "St. John's wort"), unless somebody is announced before them."""
-    return list(_sayings(source, tokens(source.text)))
+    return list(_sayings(source, source.once(tokens)))
 
 
 def _runs(text: str, found: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -90,7 +90,7 @@ def _runs(text: str, found: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 def _end(words: tuple[Token, ...], at: int) -> int:
     """Where an exempt word ends, with its possessive 's and the grade after an eponym."""
     token = words[at]
-    if _is_eponym(token.parts[-1]) and (after := _grade(words, at)) is not None:
+    if terms.is_any_eponym(token.parts[-1]) and (after := _grade(words, at)) is not None:
         return after.end
     return token.end + 2 * token.owner
 
@@ -122,6 +122,8 @@ def _by_letter(words: tuple[Token, ...], at: int) -> bool:
 
 def _is_exempt(words: tuple[Token, ...], at: int, language: str) -> bool:
     token = words[at]
+    if not token.is_medical():
+        return False
     cue = cues.cue(_cue_before(words, at), language) if at else Cue.NONE
     if cue in _TITLES:
         return False
@@ -132,8 +134,9 @@ def _is_exempt(words: tuple[Token, ...], at: int, language: str) -> bool:
     common = bool(set("flt") & set(token.flags))
     if terms.is_listed_drug(token.key) or (terms.is_drug(token.key) and not common):
         return True
-    key = token.key if _is_eponym(token.key) else token.parts[0] if len(token.parts) > 1 else token.key
-    if _is_eponym(key):
+    hyphened = len(token.parts) > 1 and not terms.is_any_eponym(token.key)
+    key = token.parts[0] if hyphened else token.key
+    if terms.is_any_eponym(key):
         return _is_used(words, at, key)
     return language == "de" and token.capital and terms.is_clinical(token.parts[-1]) and not common
 
@@ -155,10 +158,6 @@ def _is_noun(words: tuple[Token, ...], at: int) -> bool:
     )
 
 
-def _is_eponym(key: str) -> bool:
-    return terms.is_eponym(key) or terms.is_person_eponym(key)
-
-
 def _is_used(words: tuple[Token, ...], at: int, key: str) -> bool:
     """Whether an eponym is used as one."""
     token = words[at]
@@ -166,7 +165,7 @@ def _is_used(words: tuple[Token, ...], at: int, key: str) -> bool:
     after = words[at + 1] if at + 1 < len(words) else None
     if len(token.parts) > 1 and (
         all(terms.is_eponym(part) for part in token.parts)
-        or (any(map(terms.is_only_eponym, token.parts)) and all(map(_is_eponym, token.parts)))
+        or (any(map(terms.is_only_eponym, token.parts)) and all(map(terms.is_any_eponym, token.parts)))
         or _speaks(token.parts[-1])
     ):
         return True
@@ -211,7 +210,8 @@ def _sayings(source: Source, words: tuple[Token, ...]) -> Iterator[tuple[int, in
     units = list(_units(words))
     at = 0
     while at < len(units):
-        end = max((_matches(source.text, units, at, saying) for saying in _begun(units[at].key)), default=at)
+        begun = _begun(units[at].key)
+        end = max(_matches(source.text, units, at, saying) for saying in begun) if begun else at
         first = units[at].token
         if (
             end == at
@@ -251,6 +251,9 @@ def _units(words: tuple[Token, ...]) -> Iterator[_Unit]:
         if not token.text[0].isalnum():
             continue
         start = token.start
+        if len(token.parts) == 1:
+            yield _Unit(token.key, start, token.end + 2 * token.owner, index)
+            continue
         for part in _split(token.text):
             end = start + len(part)
             last = end == token.end

@@ -19,7 +19,7 @@ class Reader:
     """One pass over one text."""
 
     def __init__(self, source: Source) -> None:
-        self.words = tokens(source.text)
+        self.words = source.once(tokens)
         self.text = source.text
         self.language = source.language
 
