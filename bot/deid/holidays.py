@@ -60,14 +60,16 @@ day of goodwill|democracy day|armed forces day|un day|world aids day|red nose da
 leap day|pride weekend|census night|daylight savings day|daylight savings weekend
 """
 _GERMAN = """
-neujahr|neujahrstag|neujahrsmorgen|heilige drei könige|heilige 3 könige|hl\\. drei könige|dreikönigstag|
+neujahr|neujahrstag|neujahrsmorgen|heilige drei könige|heilige 3 könige|hl\\. drei könig|hl\\. drei könige|
+dreikönigstag|
 dreikönig|epiphanias|mariä lichtmess|lichtmess|valentinstag|weiberfastnacht|schmutziger donnerstag|
 altweiber|unsinniger donnerstag|tulpensonntag|nelkensamstag|rosenmontag|veilchendienstag|fastnachtsdienstag|
 faschingsdienstag|faschingssamstag|faschingssonntag|fasching|fastnacht|fasnacht|fasnet|morgestraich|
 aschermittwoch|karneval|palmsonntag|gründonnerstag|karfreitag|karsamstag|osternacht|ostersamstag|
 ostersonntag|ostermontag|osterwochenende|ostern|weißer sonntag|weisser sonntag|walpurgisnacht|
 tag der arbeit|erster mai|maifeiertag|staatsfeiertag|muttertag|vatertag|herrentag|christi himmelfahrt|
-auffahrtstag|himmelfahrt|pfingstsamstag|pfingstsonntag|pfingstmontag|pfingstwochenende|pfingsten|fronleichnam|
+auffahrtstag|an auffahrt|über auffahrt|himmelfahrt|
+pfingstsamstag|pfingstsonntag|pfingstmontag|pfingstwochenende|pfingsten|fronleichnam|
 johannistag|sonnwend|siebenschläfer|bundesfeier|nationalfeiertag|mariä himmelfahrt|maria himmelfahrt|
 augsburger friedensfest|knabenschießen|knabenschiessen|sechseläuten|sächsilüüte|bettag|
 tag der deutschen einheit|einheitsfeiertag|erntedankfest|erntedank|oktoberfest|wiesnsamstag|reformationstag|

@@ -14,10 +14,11 @@ from bot.deid.lexicon.tokens import is_plain
 from bot.deid.merging import Scored
 from bot.deid.model import Kind, Source
 
-UNUSUAL = 0.03  # belief that a name or place needs …
-PLAIN = 0.15  # … if it is an ordinary word or a term as well …
+UNUSUAL = 0.05  # belief that a name or place needs …
+PLAIN = 0.1  # … if it is an ordinary word or a term as well …
+SMALL = 0.25  # … and in small letters …
 LETTER = 0.7  # … if it is a single letter …
-NUMERIC = 0.4  # … and anything that the rules read too, such as numbers and dates
+NUMERIC = 0.3  # … and anything that the rules read too, such as numbers and dates
 OLD = 90  # years: from here on an age is an identifier, 45 CFR 164.514(b)(2)(i)(C)
 _AGED = re.compile(r"((?:1[89]|[2-8]\d)(?=[MFmfw])|\d(?=L))[MFmfwL]")
 _READ_WELL = (Kind.NAME, Kind.PLACE)
@@ -48,7 +49,9 @@ def _needed(source: Source, word: Scored) -> float:
         return NUMERIC
     if len(written) == 1:
         return LETTER
-    return PLAIN if is_plain(written, source.language) else UNUSUAL
+    if not is_plain(written, source.language):
+        return UNUSUAL
+    return SMALL if written.islower() else PLAIN
 
 
 def _is_harmless(text: str, word: Scored) -> bool:

@@ -82,7 +82,7 @@ _NO_VALUE = (
 )
 # Words of what is measured, numbered or counted: a number behind them is no age.
 _VALUES = (
-    "spo2 sp02 sao2 sat sats sättigung saturation hr pulse puls fc hf rate rr bp ta pa wt weight "
+    "spo2 sp02 sao2 sat sats sätt sättigung saturation hr pulse puls fc hf rate rr bp ta pa wt weight "
     "gewicht kg poids peso "
     "temp tmax fever febrile fieber glucose bz bsl bgl cbg bg sugar na cl plt plts platelets hb "
     "hgb mcv crp ldh alt "
@@ -181,6 +181,15 @@ def _forms(language: str) -> tuple[_Form, ...]:
             re.compile(rf"{behind}(?P<age>(?i:{words})){_NO_VALUE}(?=\)|[,;.!?]|$)"),
             worded,
             _BEHIND,
+        ),
+        # A statement of its own: "Am I being lazy. 95, septic from urine".
+        _Form(
+            "alone",
+            Trust.SOFT,
+            re.compile(
+                rf"(?:(?<![^\n])|(?<=[.?!]\s))(?P<age>9\d|1[01]\d){_NO_VALUE},\s"
+                r"(?!then|with|from|after|when|over|this|that|better)(?=[a-zäöüß]{4,})"
+            ),
         ),
         # "Ivy P. is 101 and furious", "Ruthanne in 22 is 97".
         _Form(

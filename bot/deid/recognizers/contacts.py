@@ -93,7 +93,7 @@ _AT = re.compile(r"(?<![\w@./])@([^\W_](?:[\w.-]{0,40}\w)?)")
 _SOCIAL = re.compile(
     r"(?<![^\W_])(?:insta(?:gram)?|ig|twitter|tik ?tok|snap(?:chat)?|facebook|fb|telegram|"
     r"signal|wechat|whatsapp|threads|"
-    r"bluesky|mastodon|discord|reddit|linked ?in|skype|line id|matrix|handle|username|"
+    r"threema(?:-id)?|bluesky|mastodon|discord|reddit|linked ?in|skype|line id|matrix|handle|username|"
     r"portal(?: login| user)?|"
     r"user ?name|benutzername|"
     r"screen ?name|usuario|identifiant|pseudo)(?![^\W_])",

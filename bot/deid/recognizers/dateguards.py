@@ -292,15 +292,6 @@ def _english_weekday(place: Place) -> Trust | None:
     return place.trust
 
 
-_PAIRED = re.compile(r"\s?(?:-|/|,|\+|&|u\.|und|bis|oder|auf)\s?(?:mo|di|mi|do|fr|sa|so)\b", re.IGNORECASE)
-_PAIRED_BEFORE = re.compile(
-    r"\b(?:mo|di|mi|do|fr|sa|so)\s?(?:-|/|,|\+|&|u\.|und|bis|oder|auf)\s?$", re.IGNORECASE
-)
-
-
-_NEAR_WEEKDAY = re.compile(r"(?<!\w)(?:Mo|Di|Mi|Do)(?!\w)")
-
-
 def _german_weekday(place: Place) -> Trust | None:
     word = place.text.split()[-1]
     after = place.next
@@ -308,11 +299,17 @@ def _german_weekday(place: Place) -> Trust | None:
         return place.trust if after.casefold() != "nacht" or word[0].isupper() else None
     if _TIME.match(place.after) and not word.islower():
         return place.trust
-    if _PAIRED.match(place.after) or _PAIRED_BEFORE.search(place.before[-8:]):
+    if datewords.PAIRED.match(place.after) or datewords.PAIRED_BEFORE.search(place.before[-8:]):
         return place.trust if not word.islower() or word == "mo" else None
     if re.search(r"\d\s?\Z", place.before):
         return None  # months: "14 Mo"
-    listed = not after or after[0].islower() or _NEAR_WEEKDAY.search(f"{place.before}|{place.after}")
+    if word in ("mo", "di", "mi", "do", "fr", "sa") and (
+        place.last in datewords.PLANNED
+        or datewords.SMALL_PAIR.match(place.after)
+        or datewords.SMALL_PAIR_BEFORE.search(place.before[-8:])
+    ):
+        return Trust.SURE if word == "fr" or place.last not in ("geht", "erst") else Trust.SOFT
+    listed = not after or after[0].islower() or datewords.NEAR_WEEKDAY.search(f"{place.before}|{place.after}")
     if word in ("Mo", "Di", "Mi", "Do") and listed and place.last not in datewords.TITLES:
         return Trust.SOFT
     if place.last not in datewords.DE_CUES or word == "so":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 def words(text: str) -> frozenset[str]:
     """The words of a text."""
@@ -99,3 +101,15 @@ DAY_PLACE = words(
     "school program programme stay one two"
 )
 MARCHES = words("fracture fractures hemoglobinuria haemoglobinuria on past in")
+# Short German weekdays beside each other, and what is planned for one.
+PAIRED = re.compile(r"\s?(?:-|/|,|\+|&|u\.|und|bis|oder|auf)\s?(?:mo|di|mi|do|fr|sa|so)\b", re.IGNORECASE)
+PAIRED_BEFORE = re.compile(
+    r"\b(?:mo|di|mi|do|fr|sa|so)\s?(?:-|/|,|\+|&|u\.|und|bis|oder|auf)\s?$", re.IGNORECASE
+)
+# In small letters two of them are days where one may be a verb or an article: "do u fr nicht".
+SMALL_PAIR = re.compile(r"\s?(?:/|\+|&|u\.?|und)\s?(?:mo|di|mi|do|fr|sa)\b")
+SMALL_PAIR_BEFORE = re.compile(r"\b(?:mo|di|mi|do|fr|sa)\s?(?:/|\+|&|u\.?|und)\s?$")
+PLANNED = frozenset(
+    ["op", "termin", "mrt", "kontrolle", "entlassung", "verlegung", "visite", "konsil", "erst", "geht"]
+)
+NEAR_WEEKDAY = re.compile(r"(?<!\w)(?:Mo|Di|Mi|Do)(?!\w)")

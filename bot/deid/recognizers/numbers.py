@@ -71,7 +71,7 @@ _CARD = re.compile(
 )
 _IBAN = re.compile(r"(?<![^\W_])[A-Z]{2}\d\d(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![^\W_])")
 _UNKNOWN = re.compile(
-    r"(?<![^\W_])(?:unknown|unidentified|unbekannte?r?|(?:var[oó]n|mujer|paciente) "
+    r"(?<![^\W_])(?:unknown|unk(?= (?:fe)?male)|unidentified|unbekannte?r?|(?:var[oó]n|mujer|paciente) "
     r"desconocid[oa]|inconnu|john doe|jane doe|j\.? doe)"
     rf"(?: [A-Z][a-z]+)?[ {shapes.DASHES}](?:#? "
     rf"?)((?:[A-Z]{{1,4}}[{shapes.DASHES}])?\d[\d{shapes.DASHES}]{{0,12}})(?![^\W_])",

@@ -48,7 +48,7 @@ _UNIT = r"(?:(?:Flat|Apt\.?|Apartment|Unit|Suite|Ste\.?|Blk|Block|House|Door|Plo
 _NUMBER = r"(?!\d{1,2}[MF]\b)(?:[A-Z]?\d{1,5}[A-Za-z]?(?:[-/–]\d{1,4}[A-Za-z]?)?)"
 _WORDS = r"(?:(?:[NSEW]\.?|[^\W\d_][\w.'’-]{1,20}),?\s){1,4}?"
 _ENGLISH = re.compile(
-    r"(?<![\w.,-])"
+    r"(?<![\w.,:/-])"
     + _UNIT
     + _NUMBER
     + r",?\s"
@@ -66,6 +66,17 @@ _GERMAN = re.compile(
     r"(?:(?<=straße)|(?<=strasse)|(?<=Straße)|(?<=Strasse)|(?<=str\.)|(?<=Str\.)|(?<=gasse)|(?<=weg)|(?<=Weg)|(?<=platz)|(?<=Platz)|(?<=allee)|(?<=Allee)|(?<=ring)|(?<=damm)|(?<=ufer)"
     r"|(?<=steig)|(?<=graben)|(?<=markt)|(?<=kai)|(?<=zeile)|(?<=stieg)|(?<=twiete)|(?<=pfad)"
     r"| (?:Str\.|Straße|Strasse|Weg|Platz|Allee))\.?\s\d{1,4}\s?[a-z]?(?!\w)"
+)
+# "3874 Haugschlag 17": villages without street names; the house number follows the village.
+_VILLAGE = re.compile(
+    r"(?<![\w.,/-])(?!19|20)[1-9]\d{3} [A-ZÄÖÜ][a-zäöüß]{3,20} \d{1,3}[a-z]?(?![^\W_]|[.,:/]\d| ?[%°])"
+)
+# "H.No 3-77, Shadnaggar", "8-2-293/A, Road No. 12, Banjara Hills".
+_INDIAN = re.compile(
+    r"(?<![\w.,/-])(?:(?:[HD]\. ?No|House No|Door No|Plot No|Flat No)\.? ?[\dA-Z][\w/-]{0,11}|"
+    r"\d{1,2}-\d{1,2}-\d{1,4}(?:/[\dA-Z]{1,3})?"
+    r"(?=, (?:Road|Street|Lane|[A-Z][a-z]+ (?:Nagar|Colony|Hills|Road|Puram|Marg|Layout))))"
+    r"(?:, (?:No\.|[A-Z][a-z]+|\d{1,3})(?: (?:No\.|[A-Z][a-z]+|\d{1,3})){0,3}){0,3}"
 )
 _SPANISH = re.compile(
     r"(?<!\w)(?:C/|[Cc]alle|[Aa]vda?\.|[Aa]venida|[Pp]laza|[Pp]za\.|[Pp]aseo|[Pp]º|[Cc]amino|[Cc]arretera|[Rr]onda|[Tt]ravesía|[Cc]olonia)\s?(?:de\s|del\s|la\s|las\s|los\s|el\s){0,3}"
@@ -123,13 +134,15 @@ def find(source: Source) -> Iterable[Hit]:
 
 def _addresses(source: Source) -> Iterator[Hit]:
     text, places = source.text, source.once(Places)
-    for pattern in (_ENGLISH, _ENGLISH_BLOCK, _HIGHWAY, _GERMAN, _SPANISH, _FRENCH):
+    for pattern in (_ENGLISH, _ENGLISH_BLOCK, _HIGHWAY, _GERMAN, _SPANISH, _FRENCH, _INDIAN):
         for match in (places.worded if pattern is _SPANISH else places.numbered)(pattern):
             if pattern is _ENGLISH and not _street_like(match[0]):
                 continue
             if pattern is _FRENCH and source.language != "fr" and " rue " not in match[0]:
                 continue
             yield Hit(match.start(), _tail(text, match.end()), Kind.PLACE, Trust.SURE, "place: address")
+    for match in places.numbered(_VILLAGE) if source.language == "de" else ():
+        yield Hit(match.start(), match.end(), Kind.PLACE, Trust.SOFT, "place: address")
     for match in _GERMAN_STREET.finditer(text) if _STREET_END.search(text) is not None else ():
         if fold(match[0]) not in _GENERIC_STREETS:
             yield Hit(

@@ -64,15 +64,15 @@ _BEFORE_BED = re.compile(
 )
 _TITLED = re.compile(
     rf"(?<![^\W_])(?:Station|Stat\.|[Ww]ard|Unit|Pflegegruppe|Planta|Service) "
-    rf"([A-ZÄÖÜ][A-Za-zäöü]{{1,9}} ?\d{{1,3}}[A-Za-z]?){END}"
+    rf"([A-ZÄÖÜ][A-Za-zäöü]{{1,9}}[ -]?\d{{1,3}}[A-Za-z]?){END}"
 )
 _DEPARTMENT = re.compile(
     rf"(?:station|ambulanz|ologie|chirurgie) ([A-Z]{{1,2}}\d{{1,3}}|\d{{1,2}}[A-Z]?){END}"
 )
 _THEATRE = re.compile(r"(?<![^\W_])OR[ \t]?#?(\d{1,2}[A-Z]?)(?![^\W_]|[.,:]\d|[ ,;]*(?:\(?95|CI|\[))")
 _POINTED = re.compile(
-    r"(?<![^\W_])(?:station|room|rm|zi\.?|zimmer|raum|salle|bureau|sala|habitaci[oó]n)[ "
-    r"\t]?(\d{1,2}\.\d{1,3}[A-Za-z]?)(?![^\W_])",
+    r"(?<![^\W_])(?:station|stat\.|room|rm|zi\.?|zimmer|raum|salle|bureau|sala|habitaci[oó]n)[ "
+    r"\t]?([A-Z]?\d{1,2}\.\d{1,3}[A-Za-z]?)(?![^\W_])",
     re.I,
 )
 _SWAPPED = re.compile(
@@ -93,7 +93,8 @@ _SUBJECT = re.compile(
     r"quiere|pide|está)(?![^\W_])"
 )
 _LETTERED = re.compile(
-    r"(?<![^\W_])(?i:bay|pod|triage|hall(?:way)?|wing|ward|zone|room|cubicle|curtain|pit|unit|station|box|sala|salle|chair|"
+    r"(?<![^\W_])(?i:bay|pod|triage|hall(?:way)?|wing|ward|zone|room|cubicle|curtain|pit|unit|station|box|sala|salle|"
+    r"chair|resus|s/r|side ?room|"
     r"theatre) ([A-HJ-Z])(?=[\s.,;:=)?!]|\Z)(?! ?[&.]\w)",
 )
 _NAMED = re.compile(

@@ -79,7 +79,10 @@ _FORMS: dict[str, tuple[_Said, ...]] = {
             "seen",
         ),
         _said(r"(?<=[a-z,] )([A-Z]) [Ww]ard(?! round)(?![^\W_])", "ward", Trust.SURE, near=False),
-        _said(r"(?<![^\W_])(?:above|outside|next to|opposite) (\d{1,3}[A-Z]?)(?=[ ]?[,.;!?\n]|\Z)", "beside"),
+        _said(
+            r"(?<![^\W_])(?:above|outside|next to|opposite) (\d{1,3}[A-Z]?)(?![.,]\d)(?=[ ]?[,.;!?\n]|\Z)",
+            "beside",
+        ),
         _said(r"(?:(?<![^\n])|(?<=[.;] ))(\d{1,2}[A-F]) (?=[A-Z][a-z]+[,.]? )", "headed", anatomical=False),
         _said(
             r"(?:(?<=[,.;] )|(?<=\bin )|(?<=\bon ))([A-Z][a-z]{4,})(?= (?:bed|bay) \d)",
@@ -98,6 +101,17 @@ _FORMS: dict[str, tuple[_Said, ...]] = {
             r"have)(?![^\W_])",
             "room",
         ),
+        _said(
+            r"(?<![^\W_])(?i:room|bed|bay) (?:is|was) (?:now )?(\d{1,3}[A-Z]?)(?![^\W_]|[.,:/]\d| ?%)", "room"
+        ),
+        _said(r"(?<![^\W_])(?i:re) (\d{1,3}[A-Z]?)(?=:)", "subject"),
+        _said(r"(?<![^\W_])(?i:outliers?) (?:to|on|in) (\d{1,3}[A-Z]?)(?![^\W_]|[.,]\d| ?%)", "staff"),
+        _said(
+            r"(?<![^\W_])((?i:red|blue|green|yellow|purple|orange|gold)) "
+            r"(?:pod|zone|bay|wing|corridor)(?![^\W_])",
+            "named",
+            near=False,
+        ),
         _said(rf"(?<![\w.,/'’-])([A-HJ-Z]\d{{1,2}})s {_THINGS}(?![^\W_])", "possessive"),
         _said(rf"{_START}({_CODE}) into (?:side ?room|bay|bed|cubicle|theatre)(?![^\W_])", "subject"),
         _said(
@@ -108,10 +122,11 @@ _FORMS: dict[str, tuple[_Said, ...]] = {
     ),
     "de": (
         _said(
-            r"(?<![^\W_])(?:[Aa]uf|[Aa]us|[Vv]on|[Ii]n) der (\d{1,3}[a-z]?|[A-Z] ?\d{2,3}|\d{1,2}\.\d{1,2})"
+            r"(?<![^\W_])(?:[Aa]uf|[Aa]us|[Vv]on|[Ii]n|[Aa]n) der "
+            r"(\d{1,3}[a-z]?|[A-Z] ?\d{2,3}|\d{1,2}\.\d{1,2})"
             r"(?=[ ]?[,;:!?)]|[ ]?\.{2,}|\.?[ ]?(?:\n|\Z)|\.? (?:hat|ist|will|liegt|fehlt|noch|schon|"
             r"heute|wieder|nicht|"
-            r"liegen|bitte|und|am|mag|kann|wohnt|schläft|klingelt|braucht|im)(?![^\W_]))",
+            r"läuft|piept|liegen|bitte|und|am|mag|kann|wohnt|schläft|klingelt|braucht|im)(?![^\W_]))",
             "article",
         ),
         _said(
@@ -122,6 +137,29 @@ _FORMS: dict[str, tuple[_Said, ...]] = {
         _said(r"(?<![^\W_])(?:[Aa]uf|[Aa]us) der (\d{3})(?=\. )", "article"),
         _said(r"(?<![^\W_])(?:[Üü]bergabe|(?i:auf die)) (\d{1,2}[A-Z])(?![^\W_])", "article"),
         _said(r"(?<![^\W_])Bett (Fenster|Tür|Wand|Mitte)(?![^\W_])", "bed", Trust.SURE, near=False),
+        _said(
+            r"(?<![^\W_])(?:uns )?[Ii]m (\d{3})"
+            r"(?=[ ]?[,;.!?)]|\Z| (?:und|ist|hat|liegt|will|noch|schon|wieder|bitte) )",
+            "article",
+        ),
+        _said(
+            r"(?<![^\W_])(?:Saal|Zimmer|Raum|Box) ((?:OPS?|Schock|Trauma|Eingriff) \d{1,2})(?![^\W_]|[.,]\d)",
+            "room",
+            Trust.SURE,
+        ),
+        _said(r"(?<![^\W_])[Tt]ür von (\d{1,3})(?![^\W_]|[.,]\d)", "resident"),
+        _said(
+            r"(?<![^\W_])(?:Wohnbereich|Wohngruppe|Bereich|Gruppe) "
+            r"(gelb|rot|blau|grün|orange|lila)(?![^\W_])",
+            "named",
+            near=False,
+        ),
+        _said(
+            r"(?<![\w.,:/])(\d{1,2}\.\d{2}(?: [FTMW](?![\w]))?)(?=(?:: | [–-] |:? )[A-ZÄÖÜ][a-zäöüß]+,)",
+            "list",
+        ),
+        _said(r"(?<![\w.,:/])(\d{1,3} (?:[Mm]itte|[Ff]enster|[Tt]ür))(?![^\W_])", "bed"),
+        _said(r"(?<![^\W_])bei der (\d{1,3}) (?=(?:das|den|die|ein|noch|im|am)(?![^\W_]))", "article"),
         _said(r"(?<![^\n])Z\.? ?(\d{1,3}) (?=[^\W\d_])", "room"),
         _said(
             r"(?<![^\W_])(?:[Aa]ufwachraum|[Ww]ohnbereich|[Ww]ohngruppe|"
@@ -188,6 +226,8 @@ _FORMS: dict[str, tuple[_Said, ...]] = {
         ),
     ),
 }
+_WING = r"(?:North|South|East|West|Nord|Süd|Ost)"
+_PERSON = r"(?:(?:Mrs?|Ms|Miss|Dr|Frau|Herrn?|Mme|Sra?)\.?|Fr\.|Hr\.) [A-ZÄÖÜ]"
 # Every language: what is printed as ward and bed at once, and rooms named in another language.
 _ANY = (
     _said(
@@ -200,9 +240,69 @@ _ANY = (
         r"[.,]\d)",
         "room",
     ),
+    # "Koje 7+8", "beds 4/5"; "B12-3 krampft".
+    _said(
+        r"(?<![^\W_])(?i:koje|zimmer|zi\.?|betten|bett|beds?|rooms?|bays?|cubicles?) "
+        r"(\d{1,3}[A-Z]?) ?[+/&] ?(\d{1,3}[A-Z]?)"
+        r"(?![^\W_]|[.,/]\d| ?%)",
+        "room",
+        Trust.SURE,
+    ),
+    _said(r"(?:(?<![^\n])|(?<=[.;:!?,] ))([A-Z]\d{1,2}-\d{1,2})(?= [a-zäöü]{3,})", "subject"),
+    # "pod D, 41", "OR B", "side room ii", "Five West, 12 window".
+    _said(
+        r"(?<![^\W_])(?i:pod|bay|zone|ward|wing|resus) [A-Z],? (?:bed )?(\d{1,3})(?![^\W_]|[.,:/]\d| ?%)",
+        "behind",
+        Trust.SURE,
+    ),
+    _said(
+        r"(?<![^\W_])(?:OR|theatre|Theatre|OT|OP) ([A-HJ-Z])(?=[\s.,;:)?!]|\Z)",
+        "lettered",
+        Trust.SURE,
+        near=False,
+    ),
+    _said(
+        r"(?<![^\W_])(?i:side ?room|bay|ward|room|cubicle) (ii|iii|iv|vi{1,3}|II|III|IV|VI{1,3})(?![^\W_])",
+        "roman",
+        Trust.SURE,
+        near=False,
+    ),
+    _said(
+        rf"(?<![^\W_])((?:One|Two|Three|Four|Five|Six|Seven|Eight|Nine|Ten) {_WING})(?![^\W_])",
+        "wing",
+        Trust.SURE,
+        near=False,
+    ),
+    _said(
+        r"(?<![\w.,/-])(\d{1,3}[A-Z]?) (?:window|by the window|Fensterplatz|Einzelzimmer|Doppelzimmer)"
+        r"(?![^\W_])",
+        "beside",
+    ),
+    # "33 Mrs O'Dea, cholangitis", "1) 21F Bolliger", "(Tyrell H., tele 32)", "going to CV-6".
+    _said(rf"(?:(?<![^\n])|(?<=[.;:!?] )|(?<=\d\) ))(\d{{1,3}}[A-Z]?),? (?={_PERSON})", "headed", Trust.SURE),
+    _said(r"(?<=\d\) )(\d{1,3}[A-HJ-Z]),? (?=[A-ZÄÖÜ][a-zäöüß])", "headed"),
+    _said(r"(?<![^\W_])(?i:tele|telemetry|step-?down|pacu|cvicu|ccu) (\d{1,3})(?=[ ]?[).,;!?\n]|\Z)", "unit"),
+    _said(
+        r"(?<![^\W_])(?:going|moved?|moving|transferred|admitted|sent|up) to ([A-Z]{2,4}-\d{1,3})(?![\w-])",
+        "moved",
+    ),
+    _said(
+        r"(?<![^\W_])(?i:opd|chamber|cabin|counter|consulting room|booth) (?i:no\.?|number|#) ?(\d{1,3})"
+        r"(?![^\W_]|[.,]\d)",
+        "numbered",
+        Trust.SURE,
+    ),
+    _said(
+        r"(?<![\w.,:])([A-Z]?\d{1,2}\.\d{2}) (?:in|on) (?:the )?"
+        r"(?:admin|education|teaching|main|new|old|north|south|east|west) (?:block|building|wing|corridor)",
+        "numbered",
+        Trust.SURE,
+    ),
 )
 # "A) O'Sullivan P, 1 - DKA": the beds of a lettered list.
 _LETTERED_LIST = re.compile(r"(?m)^[A-H]\)[ \t][^\n\d]{0,40}?(\d{1,2})[ \t][–-][ \t]")
+# "b2 Ali, for carotids / b3 empty": lines of beds; in a single one it may be a vitamin, or "before".
+_BED_LINE = re.compile(r"(?m)^[ \t]*b(\d{1,2})(?=[ :,])")
 _GRADE = re.compile(
     r"(?:grade|stage|type|class|level|grad|stadium|klasse|figo|risk|score|fig|table|section)\W{0,2}\Z", re.I
 )
@@ -218,6 +318,10 @@ def find(source: Source) -> Iterable[Hit]:
     if len(lettered) > 2:
         for line in lettered:
             yield Hit(*line.span(1), Kind.ROOM, Trust.SOFT, "list")
+    beds = list(_BED_LINE.finditer(source.text))
+    if len(beds) > 1:
+        for bed in beds:
+            yield Hit(*bed.span(1), Kind.ROOM, Trust.SURE, "list")
     for form in (*_FORMS.get(source.language, ()), *_ANY):
         yield from _found(places, form)
 
