@@ -37,6 +37,8 @@ def engine() -> Engine:
         ("b2 ready for theatre\nb3 empty", "en", "[ROOM-1] ready for theatre\n[ROOM-2] empty"),
         ("side room ii, then OR B", "en", "side room [ROOM-1], then OR [ROOM-2]"),
         ("courier to 8-2-293/A, Road No. 12, Banjara Hills please", "en", "courier to [PLACE-1] please"),
+        ("call me on bleep 1955", "en", "call me on bleep [PHONE]"),
+        ("her phone died in 1955", "en", "her phone died in 1955"),
         ("brought in as UNK MALE 0783", "en", "brought in as [RECORD-NUMBER]"),
         ("Apixaban 5 mg 1-0-1, Spiro 25", "de", "Apixaban 5 mg 1-0-1, Spiro 25"),
         ("20 Fr MIC balloon, baseline above 2.4", "en", "20 Fr MIC balloon, baseline above 2.4"),

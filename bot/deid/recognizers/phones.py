@@ -296,7 +296,7 @@ def _cued(text: str, run: _Run, after: int, strong: bool) -> int | None:
         return None
     if digits <= 5 and (
         shapes.quantity(text, run.groups[0][0], last)
-        or shapes.is_year(value)
+        or (shapes.is_year(value) and not (strong and between.strip(" :#.") == ""))
         or shapes.is_decimal(value)
         or (text[last : last + 1] in (":", "/") and text[last + 1 : last + 2].isdigit())
     ):
