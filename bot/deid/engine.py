@@ -148,13 +148,13 @@ class Engine:
 def ruled(source: Source) -> tuple[list[Hit], Sequence[tuple[int, int]], bytes]:
     """What the rules find in a normalised text, what only looks like a name there, and both as hints."""
     said = names.sayings(source)
-    sayings = merging.Places(said)
+    sayings = merging.Ranges(said)
     hits = [hit for find in _RECOGNIZERS for hit in find(source) if not _is_said(hit, sayings)]
     exempt = names.exempt(source, said)
     return hits, exempt, hints(len(source.text), hits, exempt)
 
 
-def _is_said(hit: Hit, sayings: merging.Places) -> bool:
+def _is_said(hit: Hit, sayings: merging.Ranges) -> bool:
     """Whether a name or place is but a part of a term of several words ("St. John's wort")."""
     return hit.trust is not Trust.PROVEN and hit.kind in merging.WORDED and sayings.hold(hit.start, hit.end)
 

@@ -55,7 +55,7 @@ class _Piece:
     rank: int
 
 
-class Places:
+class Ranges:
     """Places in a text that may overlap; asks whether one holds another in logarithmic time."""
 
     def __init__(self, places: Iterable[tuple[int, int]]) -> None:
@@ -83,7 +83,7 @@ def merge(
     hold against soft hits and tags, never against what a rule is sure of (`engine.ruled` takes those out that
     are part of a term of several words).
     """
-    held = Places(exempt)
+    held = Ranges(exempt)
     pieces = [piece for hit in hits if (piece := _of_hit(hit, strongest, held)) is not None]
     pieces += [
         _Piece(
@@ -100,7 +100,7 @@ def merge(
     return _neighbours(text, _united(_trimmed(text, piece) for piece in pieces))
 
 
-def _of_hit(hit: Hit, strongest: Callable[[int, int], float] | None, exempt: Places) -> _Piece | None:
+def _of_hit(hit: Hit, strongest: Callable[[int, int], float] | None, exempt: Ranges) -> _Piece | None:
     if hit.trust is Trust.SOFT:
         if exempt.hold(hit.start, hit.end):
             return None

@@ -18,16 +18,8 @@ from bot.deid.hinting import VALUES
 from bot.deid.lexicon import terms
 from bot.deid.lexicon.words import flags, fold
 
-FEATURES = (
-    14,
-    8,
-    13,
-    16,
-    5,
-    64,
-    6,
-    VALUES,
-)  # how many values each has: see Vocabulary.cut, _form, _about, _knowledge and hints
+# How many values each has: see Vocabulary.cut, _form, _about, _knowledge and hints.
+FEATURES = (14, 8, 13, 16, 5, 64, 6, VALUES)
 _WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
 _CHUNK = re.compile(r"\S+")
 _LONGEST = 48  # characters of a word that are looked at in one go; longer ones are cut

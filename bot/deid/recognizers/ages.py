@@ -63,7 +63,7 @@ _CUES = {
     r"]{2,16}(?:[,.;)]|$|\saños))",
     "fr": r"[âa]ge:?\s|[âa]g[ée]e?\s(?:de\s)?|(?:fête|fêter|fêté|a|ses)\s(?=[\w-]{2,20}\sans)",
 }
-_NTH = r"(?<![\w.])(?P<age>(?:9\d|1[01]\d)"
+_NTH = rf"(?<![\w.])(?P<age>{_FIGURE}"
 _BIRTHDAYS = {
     "en": rf"{_NTH}(?:st|nd|rd|th))\s(?:birthday|bday|b-day)",
     "de": rf"{_NTH})\.?\s?(?:geburtstag|geb\.tag)",
@@ -171,7 +171,7 @@ def _forms(language: str) -> tuple[_Form, ...]:
         _Form(
             "apposition",
             Trust.SOFT,
-            re.compile(rf"{behind}(?P<age>9\d|1[01]\d){_NO_VALUE}(?=\)|[,;.!?]|\s[(a-zäöüß/A-Z]|$)"),
+            re.compile(rf"{behind}(?P<age>{_FIGURE}){_NO_VALUE}(?=\)|[,;.!?]|\s[(a-zäöüß/A-Z]|$)"),
             figure,
             _BEHIND,
         ),
@@ -187,7 +187,7 @@ def _forms(language: str) -> tuple[_Form, ...]:
             "alone",
             Trust.SOFT,
             re.compile(
-                rf"(?:(?<![^\n])|(?<=[.?!]\s))(?P<age>9\d|1[01]\d){_NO_VALUE},\s"
+                rf"(?:(?<![^\n])|(?<=[.?!]\s))(?P<age>{_FIGURE}){_NO_VALUE},\s"
                 r"(?!then|with|from|after|when|over|this|that|better)(?=[a-zäöüß]{4,})"
             ),
         ),
@@ -196,7 +196,7 @@ def _forms(language: str) -> tuple[_Form, ...]:
             "is",
             Trust.SOFT,
             re.compile(
-                rf"(?:[A-Z][a-z'’-]+|[A-Z]\.|\bin\s\d{{1,3}}[A-Za-z]?)\s(?:is|turns|turned)\s(?P<age>9\d|1[01]\d){_NO_VALUE}"
+                rf"(?:[A-Z][a-z'’-]+|[A-Z]\.|\bin\s\d{{1,3}}[A-Za-z]?)\s(?:is|turns|turned)\s(?P<age>{_FIGURE}){_NO_VALUE}"
                 r"(?=[,;.!?)]|\s(?:and|but|with|still|lives|has|who|so|tomorrow|today)\b|$)"
             ),
             figure,
