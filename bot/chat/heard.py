@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 from urllib.parse import unquote
@@ -82,6 +83,21 @@ def membership(payload: Mapping[str, Any]) -> Membership | None:
     if now not in _MEMBERSHIPS or now == before:  # a new name or picture
         return None
     return Membership(room_id, user_id, now, before if before in _MEMBERSHIPS else "leave", by, event_id)
+
+
+def sent_at(event: Mapping[str, Any], now: datetime) -> datetime:
+    """When the sender's homeserver says it took the event (C-S API, `origin_server_ts`); never after `now`.
+
+    Without a moment that can be, `now`. It differs from `now` when the bots read what was sent while they
+    were away.
+    """
+    milliseconds = event.get("origin_server_ts")
+    if isinstance(milliseconds, bool) or not isinstance(milliseconds, int) or milliseconds <= 0:
+        return now
+    try:
+        return min(datetime.fromtimestamp(milliseconds / 1000, UTC), now)
+    except (ValueError, OverflowError, OSError):
+        return now
 
 
 def hear(payload: Mapping[str, Any]) -> Heard | None:

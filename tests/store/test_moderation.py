@@ -295,6 +295,29 @@ async def test_slow_mode_removes_what_comes_too_soon_and_says_so_once(hall: Hall
     assert await hall.says(EVE, "five") not in hall.redacted
 
 
+async def test_what_was_sent_while_the_bot_was_away_is_read_as_of_its_time(hall: Hall) -> None:
+    """Ten messages of an hour, read in one go: no flood, and none too soon for slow mode."""
+    await hall.says(MIRA, "!mod slow 30")
+    start = hall.clock.now()
+    hall.clock.advance(timedelta(hours=1))
+
+    async def late(who: str, seconds: float) -> str:
+        sent = round((start.timestamp() + seconds) * 1000)
+        body = {"msgtype": "m.text", "body": f"message {seconds} of mine"}
+        return await hall.hears(who, HEART, "m.room.message", body, origin_server_ts=sent)
+
+    sent = [await late(EVE, 60.0 * number) for number in range(1, 11)]
+    assert not {*sent} & {*hall.redacted} and not hall.levels[HEART]
+    before = await late(EVE, 330.0)  # arrived after what was said later
+    assert before not in hall.redacted
+    hasty = await late(EVE, 605.0)
+    assert hasty in hall.redacted
+    await hall.says(MIRA, "!mod slow off")
+    for number in range(1, 11):
+        await late(BEN, 60.0 * number)  # a homeserver that is none of ours says so
+    assert hall.levels[HEART] == {BEN: -1}
+
+
 # Reports -----------------------------------------------------------------------------------------
 
 

@@ -132,7 +132,7 @@ class Hall:
         room_id, event_id = self.room_id(room), f"$in{self.events}"
         event = {
             "type": kind, "sender": user, "event_id": event_id, "content": dict(content),
-            "origin_server_ts": 0, **more,
+            "origin_server_ts": round(self.clock.now().timestamp() * 1000), **more,
         }  # fmt: skip
         payload = {"room_id": room_id, "event": event, "encrypted": True, "decrypted": True}
         async with self.db.begin() as tx:

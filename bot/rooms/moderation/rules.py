@@ -195,7 +195,7 @@ def spam(
         return "copies"
     if len(same) + 1 >= max(3, limits.rooms + 2 - grant):
         return "repeats"
-    recent = [one for one in before if message.at - one.at <= timedelta(seconds=10)]
+    recent = [one for one in before if abs(message.at - one.at) <= timedelta(seconds=10)]
     if len(recent) + 1 >= max(4, limits.flood // grant):
         return "flood"
     return None

@@ -192,10 +192,13 @@ async def senders_of_digest(tx: Tx, digest: str, since: datetime) -> list[str]:
     return [row.sender for row in await tx.conn.execute(query.limit(50))]
 
 
-async def last_spoke(tx: Tx, sender: str, room_id: str, but: str) -> datetime | None:
-    """When somebody last sent something into a room, one event left out."""
+async def last_spoke(tx: Tx, sender: str, message: Spoken, event_id: str) -> datetime | None:
+    """When somebody last sent something into the room of a message, up to when that was sent."""
     query = select(func.max(room_messages.c.at)).where(
-        room_messages.c.sender == sender, room_messages.c.room_id == room_id, room_messages.c.event_id != but
+        room_messages.c.sender == sender,
+        room_messages.c.room_id == message.room_id,
+        room_messages.c.event_id != event_id,
+        room_messages.c.at <= message.at,
     )
     found: datetime | None = (await tx.conn.execute(query)).scalar()
     return found

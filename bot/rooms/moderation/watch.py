@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.chat import store as chat_store
 from bot.chat.desk import Context, Desk
-from bot.chat.heard import Membership
+from bot.chat.heard import Membership, sent_at
 from bot.directory.moderators import is_moderator
+from bot.directory.policy import may_talk
 from bot.kernel import outbox
 from bot.kernel.outbox import Outgoing
 from bot.rooms import store as rooms
@@ -57,7 +58,7 @@ async def _message(ctx: Context, key: str, event_id: str, event: Mapping[str, ob
         return
     if ctx.said.reaction is not None or await is_moderator(ctx, ctx.sender):
         return
-    if not await _slowed(ctx, key, event_id):
+    if not await _slowed(ctx, key, event_id, spoken):
         await _check(ctx, key, event_id, spoken)
 
 
@@ -73,16 +74,25 @@ def _spoken(ctx: Context, event: Mapping[str, object]) -> Spoken:
     body = content.get("body")
     text = body if isinstance(body, str) and not edit and ctx.said.reaction is None else None
     key = ctx.tx.keys.derive("moderation marks")
-    return rules.spoken(text, mentions, ctx.room.room_id, ctx.now, key)
+    return rules.spoken(text, mentions, ctx.room.room_id, _moment(ctx, event), key)
 
 
-async def _slowed(ctx: Context, key: str, event_id: str) -> bool:
+def _moment(ctx: Context, event: Mapping[str, object]) -> datetime:
+    """When it was sent, so that what is read at once after an outage is no flood.
+
+    A homeserver that is none of ours is not asked: it could spread a flood over hours by its word.
+    """
+    ours = may_talk(ctx.sender, ctx.house.hospitals.servers("talk"))
+    return sent_at(event, ctx.now) if ours else ctx.now
+
+
+async def _slowed(ctx: Context, key: str, event_id: str, message: Spoken) -> bool:
     """Remove a message that came too soon in slow mode, and say so in the direct chat, now and then."""
     seconds = await store.slow_seconds(ctx.tx, key)
     if not seconds:
         return False
-    last = await store.last_spoke(ctx.tx, ctx.sender, ctx.room.room_id, event_id)
-    wait = rules.too_soon(last, ctx.now, seconds)
+    last = await store.last_spoke(ctx.tx, ctx.sender, message, event_id)
+    wait = rules.too_soon(last, message.at, seconds)
     if wait is None:
         return False
     await service.redact(ctx, [event_id])
@@ -93,7 +103,7 @@ async def _slowed(ctx: Context, key: str, event_id: str) -> bool:
 
 async def _check(ctx: Context, key: str, event_id: str, message: Spoken) -> None:
     """Mute whoever looks like a spammer for a few minutes, and let the moderators decide."""
-    found = await store.spoken_since(ctx.tx, ctx.sender, ctx.now - rules.WINDOW)
+    found = await store.spoken_since(ctx.tx, ctx.sender, message.at - rules.WINDOW)
     before = [one for other, one in found if other != event_id]
     settings = ctx.house.settings.moderation
     newcomer = await comings.arrived(ctx.tx, ctx.sender, ctx.now - settings.newcomer)
@@ -112,7 +122,7 @@ async def _chorus(ctx: Context, message: Spoken) -> int:
     """How many newcomers sent this very text lately."""
     if message.digest is None:
         return 0
-    since = ctx.now - rules.CHORUS_WINDOW
+    since = message.at - rules.CHORUS_WINDOW
     newcomers_since = ctx.now - ctx.house.settings.moderation.newcomer
     senders = await store.senders_of_digest(ctx.tx, message.digest, since)
     return await comings.count_arrived(ctx.tx, senders, newcomers_since)
