@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from bot.cases.drafting import working
 from bot.cases.model import Consent, State
+from bot.chat.desk import MODERATORS_ROOM
 from bot.deid.engine import Engine
 from bot.kernel.clock import ManualClock
 from bot.kernel.db import Database
-from tests.support.case_stage import CASE, DM_EVE, CaseStage
+from tests.support.case_stage import CASE, DM_EVE, CaseStage, Cleaner
 from tests.support.hall import ADA, BRAIN, EVE, HEART, MIRA, MODS
 
 BOTH = pytest.mark.parametrize("backend", ["sqlite", "postgresql"], indirect=True)
@@ -212,6 +214,23 @@ async def test_moderators_see_the_text_without_names_and_decide(
     assert "is released" in stage.last(MODS)
     assert "Mr [NAME] fell: stop the DOAC?" in stage.last(BRAIN)
     assert await stage.traces("Miller") == []
+
+
+@BOTH
+async def test_moderators_who_decide_see_the_clean_picture_first(
+    db: Database, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(working, "_cleaned", Cleaner())
+    stage = CaseStage(db, clock, tmp_path, review=("neurology",))
+    await stage.open()
+    await stage.writes(f"!case neurology {CASE}")
+    await stage.sends_file("scan.png", b"scan of Miller")
+    await stage.presses("✅")  # under the picture
+    await stage.presses("✅")
+    here = [file for file in stage.files if file[0] == MODERATORS_ROOM]
+    assert [data.startswith(b"CLEAN") for _room, _name, _type, data in here] == [True]
+    await stage.presses("✅", MODS, MIRA)
+    assert [data[:5] for room, _name, _type, data in stage.files if "neurology" in room] == [b"CLEAN"]
 
 
 async def test_who_may_not_write_there_cannot_post(stage: CaseStage) -> None:

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
@@ -22,7 +21,7 @@ from bot.kernel import engine as kernel_engine
 from bot.kernel.clock import ManualClock
 from bot.kernel.db import Database, Tx
 from bot.rooms import store as rooms_store
-from tests.support.case_stage import CASE, DM_EVE, CaseStage, Listening
+from tests.support.case_stage import CASE, DM_EVE, CaseStage, Cleaner, Listening
 from tests.support.hall import BRAIN, EVE, MIRA, MODS, NETWORK
 
 CLEAN = "Mr [NAME] from [PLACE] fell again, [NAME] found him: stop the DOAC?"
@@ -349,21 +348,6 @@ async def test_an_author_who_takes_their_message_back_takes_the_draft_back(stage
 
 
 # Files ---------------------------------------------------------------------------------------------------
-
-
-class Cleaner:
-    """A cleaner that tests can bend: by default it gives back other bytes and one picture."""
-
-    def __init__(self) -> None:
-        self.trouble: Callable[[], None] = lambda: None
-
-    def __call__(self, _engine: Any, data: bytes, _type: str, _name: str, _language: str) -> Any:
-        from bot.deid.files.model import Cleaned, CleanFile, Counts
-
-        self.trouble()
-        clean = CleanFile(b"CLEAN" + bytes(len(data)), "image/png", 10, 10, "picture-1.png")
-        both = CleanFile(b"LEFT:" + data + b"|RIGHT", "image/jpeg", 20, 10, "both.jpg")
-        return Cleaned("png", (clean,), (both,), Counts())
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from bot.chat.desk import Desk
 from bot.chat.dispatch import Dispatcher
 from bot.chat.fetching import Fetcher, Unfetched
 from bot.chat.i18n import Texts
+from bot.deid.files.model import Cleaned, CleanFile, Counts
 from bot.deid.model import Kind, Quasi, Result, Span, Tier
 from bot.kernel import outbox
 from bot.kernel.clock import ManualClock
@@ -92,6 +93,19 @@ class WordEngine:
     def proven(self, said: str) -> tuple[Span, ...]:
         """As the engine does."""
         return self.find(said).spans
+
+
+class Cleaner:
+    """A cleaner that tests can bend: by default it gives back other bytes and one picture."""
+
+    def __init__(self) -> None:
+        self.trouble: Callable[[], None] = lambda: None
+
+    def __call__(self, _engine: Any, data: bytes, _type: str, _name: str, _language: str) -> Any:
+        self.trouble()
+        clean = CleanFile(b"CLEAN" + bytes(len(data)), "image/png", 10, 10, "picture-1.png")
+        both = CleanFile(b"LEFT:" + data + b"|RIGHT", "image/jpeg", 20, 10, "both.jpg")
+        return Cleaned("png", (clean,), (both,), Counts())
 
 
 class CaseStage(Hall):

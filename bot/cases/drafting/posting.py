@@ -22,6 +22,7 @@ from bot.chat.attachment import Attachment
 from bot.chat.deidentifying import Deidentifier
 from bot.chat.desk import MODERATORS_ROOM, Context, Desk
 from bot.chat.i18n import Translator
+from bot.chat.message import Message
 from bot.chat.rich import Rich
 from bot.directory.policy import may_talk
 from bot.kernel import timers
@@ -64,7 +65,8 @@ async def attested(ctx: Context, one: Case, rework: Rework) -> None:
         t = ctx.house_translator()
         room = room_title(ctx, one.room_key, t.language)
         for message in views.to_review(t, one, shown, room, ctx.house.settings.prefix):
-            await ctx.send(MODERATORS_ROOM, message)
+            card = await ctx.send(MODERATORS_ROOM, message)
+        await show_files(ctx, one, card)
         await ctx.reply(views.queued(ctx.t, one))
         return
     await _post(ctx, one, shown)
@@ -170,11 +172,26 @@ async def put_up(desk: Desk, one: Case, *, topic: str, before: Rich | None = Non
     speaker = Desk(desk.house, desk.tx, gate.first_bot(desk.house))
     message = views.post(t, one, text, desk.house.settings.prefix, before)
     out = await speaker.send(room, message, topic=topic, ref=one.id)
-    for number, (mimetype, data) in enumerate(await store.files(desk.tx, one.id), 1):
-        attachment = Attachment(f"{one.id}-{number}.{_ENDINGS.get(mimetype, 'bin')}", mimetype, data)
-        caption = views.file_of(t, one, number)
+    for attachment, caption in await _files(desk, t, one):
         await speaker.attach(room, attachment, caption, thread=out, topic=threads.STANDS, ref=one.id)
     return out
+
+
+async def show_files(desk: Desk, one: Case, card: str) -> None:
+    """Show moderators the files that they decide about, too, in the thread of the message that asks them."""
+    for attachment, caption in await _files(desk, desk.house_translator(), one):
+        await desk.attach(MODERATORS_ROOM, attachment, caption, thread=card)
+
+
+async def _files(desk: Desk, t: Translator, one: Case) -> list[tuple[Attachment, Message]]:
+    """A case’s cleaned files, as they are kept, with what is said of each."""
+    return [
+        (
+            Attachment(f"{one.id}-{number}.{_ENDINGS.get(mimetype, 'bin')}", mimetype, data),
+            views.file_of(t, one, number),
+        )
+        for number, (mimetype, data) in enumerate(await store.files(desk.tx, one.id), 1)
+    ]
 
 
 async def posted(desk: Desk, entry: InboxEntry) -> None:

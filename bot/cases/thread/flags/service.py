@@ -9,7 +9,6 @@ from datetime import timedelta
 from bot.cases import store as cases
 from bot.cases.accountability import service as accounts
 from bot.cases.drafting import posting
-from bot.cases.drafting import views as drafts
 from bot.cases.model import Case, Event, State
 from bot.cases.rules import PUBLIC, Who
 from bot.cases.thread import anew, author, following
@@ -22,7 +21,6 @@ from bot.cases.thread.rules import FALSE_FOR, event_id, flag_refusal
 from bot.cases.thread.saying import service as saying
 from bot.cases.thread.saying import store as pieces
 from bot.chat import store as chat
-from bot.chat.attachment import Attachment
 from bot.chat.desk import MODERATORS_ROOM, Context, Desk
 from bot.chat.message import Message
 from bot.chat.rich import mention
@@ -155,16 +153,7 @@ async def _show(desk: Desk, case: Case, review: Review, *, hidden: bool) -> None
     if review.out is None:
         await store.show_review(desk.tx, review.id, out)
         if review.piece is None and text is not None:
-            await _show_pictures(desk, case, out)
-
-
-async def _show_pictures(desk: Desk, case: Case, thread: str) -> None:
-    """Show moderators the pictures that they decide about, too: in the room nobody sees them any more."""
-    t = desk.house_translator()
-    for number, (mimetype, data) in enumerate(await cases.files(desk.tx, case.id), 1):
-        name = f"{case.id}-{number}.{mimetype.rpartition('/')[2]}"
-        attachment = Attachment(name, mimetype, data)
-        await desk.attach(MODERATORS_ROOM, attachment, drafts.file_of(t, case, number), thread=thread)
+            await posting.show_files(desk, case, out)
 
 
 # Deciding ----------------------------------------------------------------------------------------------
