@@ -49,7 +49,7 @@ from bot.matrix.bot import BotAccount
 from bot.matrix.fetching import MediaFetcher
 from bot.matrix.http import MatrixError, open_session
 from bot.matrix.reports import REPORTS
-from bot.matrix.store import RoomIndex
+from bot.matrix.roomindex.store import RoomIndex
 from bot.matrix.sync import EVENT_TOPIC, LEFT_TOPIC
 from bot.oncall import ONCALL
 from bot.rooms.admission import ROOMS

@@ -40,6 +40,7 @@ _UNKNOWN_ROOM_ATTEMPTS = 12
 _INVITATION_ATTEMPTS = 7
 _SEND_SECONDS = 60.0
 _UNWRITABLE_SECONDS = 2.0
+_PERHAPS_SECONDS = 10.0
 # Homeservers forget transaction ids: Synapse after 24 hours. Half of that leaves room for a slow day.
 _TRUST_TRANSACTION_IDS = timedelta(hours=12)
 
@@ -226,7 +227,7 @@ class Sender:
         if room_id is None:
             if not row.room.startswith("dm:"):
                 raise Undeliverable("NO_SUCH_ROOM")
-            room_id = await self._rooms.create_direct(row)
+            room_id = await self._theirs(row.room) or await self._rooms.create_direct(row)
         if row.op == "send":
             async with self._database.read() as tx:
                 ready = await self._ready(tx, row, room_id)
@@ -238,6 +239,22 @@ class Sender:
             return await self._sent(row, None, room_id)
         await self._rooms.act(row, room_id)
         return await self._sent(row, None, room_id)
+
+    async def _theirs(self, name: str) -> str | None:
+        """The direct chat that somebody made with us, where we have not been told that they are in it."""
+        async with self._database.read() as tx:
+            perhaps = await store.perhaps_direct(tx, self._bot, name[3:])
+        for room_id in perhaps:
+            try:
+                await self._list_members(room_id, timeout=_PERHAPS_SECONDS)
+            except TokenRevoked:
+                raise
+            except MatrixError:  # our homeserver may be joining it for ever: nothing waits for that
+                continue
+        if not perhaps:
+            return None
+        async with self._database.read() as tx:
+            return await store.named_room(tx, self._bot, name)
 
     async def _make_moderators_room(self, row: OutboxRow) -> str | None:
         """What is said to the moderators waits until their lost room is made anew, and is said there.
@@ -412,12 +429,15 @@ class Sender:
         known = await store.members(tx, self._bot, room.room_id)
         return [user for user, membership in known.items() if membership in store.PRESENT]
 
-    async def _list_members(self, room_id: str) -> list[str]:
-        """Ask who is in a room, and keep it."""
+    async def _list_members(self, room_id: str, *, timeout: float = 30.0) -> list[str]:
+        """Ask who is in a room, and keep it; within `timeout` seconds."""
         async with self._database.read() as tx:
             before = await store.room(tx, self._bot, room_id)
         answer = await self._http.request(
-            "GET", f"{CLIENT}/rooms/{quoted(room_id)}/members", query={"not_membership": "leave"}
+            "GET",
+            f"{CLIENT}/rooms/{quoted(room_id)}/members",
+            query={"not_membership": "leave"},
+            timeout=timeout,
         )
         present: dict[str, str] = {}
         for event in answer.get("chunk") or []:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -20,6 +20,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
+    func,
     insert,
     or_,
     select,
@@ -27,10 +28,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bot.chat.desk import RoomFacts, StateEvent
 from bot.kernel.db import Database, Sealed, Tx, UtcTime, metadata
 from bot.matrix.rooms import RoomShape
-from bot.matrix.roomstate import store as roomstate
 
 bot_accounts = Table(
     "bot_accounts",
@@ -354,6 +353,13 @@ async def is_direct_chat(tx: Tx, bot: str, room_id: str) -> bool:
 _NAMED = select(room_names.c.room_id).where(
     room_names.c.bot == bindparam("of"), room_names.c.name == bindparam("called")
 )
+_THERE = room_members.alias("there")
+_PRESENT_THERE = (
+    select(func.count())
+    .where(_THERE.c.bot == rooms.c.bot, _THERE.c.room_id == rooms.c.room_id, _THERE.c.membership.in_(PRESENT))
+    .correlate(rooms)
+    .scalar_subquery()
+)
 _DIRECT = (
     select(rooms.c.room_id)
     .join(room_members, and_(room_members.c.bot == rooms.c.bot, room_members.c.room_id == rooms.c.room_id))
@@ -362,7 +368,19 @@ _DIRECT = (
     .where(rooms.c.joined + rooms.c.invited <= 2)
 )
 _USABLE_DIRECT = _DIRECT.where(rooms.c.room_id == bindparam("room"))
-_FIND_DIRECT = _DIRECT.where(room_members.c.membership == "join").order_by(rooms.c.room_id).limit(1)
+# A homeserver that joins another's room counts us alone at first, and says no more of it until somebody
+# comes or goes: only what was listed, or counts us both, is known to be nobody else's.
+_FIND_DIRECT = (
+    _DIRECT.where(room_members.c.membership == "join")
+    .where(
+        or_(
+            and_(rooms.c.members_known, _PRESENT_THERE <= 2),
+            and_(rooms.c.members_known.is_(False), rooms.c.joined + rooms.c.invited == 2),
+        )
+    )
+    .order_by(rooms.c.room_id)
+    .limit(1)
+)
 
 
 async def _usable_direct(tx: Tx, bot: str, room_id: str, user_id: str) -> bool:
@@ -376,75 +394,15 @@ async def _find_direct(tx: Tx, bot: str, user_id: str) -> str | None:
     return found
 
 
-async def _is_named(tx: Tx, bot: str, room_id: str) -> bool:
-    """Whether a room has a name in the house, such as the moderators': then it is nobody's direct chat."""
-    query = select(room_names.c.name).where(room_names.c.bot == bot, room_names.c.room_id == room_id)
-    query = query.where(room_names.c.name.startswith("room:", autoescape=True))
-    return (await tx.conn.execute(query.limit(1))).first() is not None
-
-
-class RoomIndex(roomstate.MessageIndex):
-    """The room index as features see it (`bot.chat.desk.RoomDirectory`)."""
-
-    def __init__(self, bot_users: Mapping[str, str]) -> None:
-        self._bot_users = bot_users
-
-    async def facts(self, tx: Tx, bot: str, room: str) -> RoomFacts | None:
-        key = (RoomIndex, bot, room)
-        if key not in tx.memo:
-            tx.memo[key] = await self._facts(tx, bot, room)
-        facts: RoomFacts | None = tx.memo[key]
-        return facts
-
-    async def _facts(self, tx: Tx, bot: str, room: str) -> RoomFacts | None:
-        room_id = await named_room(tx, bot, room)
-        row = None if room_id is None else await _room(tx, bot, room_id)
-        if row is None:
-            return None
-        known = await members(tx, bot, row.room_id)
-        present = tuple(sorted(user for user, membership in known.items() if membership in PRESENT))
-        size = (
-            len(present) if row.members_known else max(len(present), (row.joined or 0) + (row.invited or 0))
-        )
-        # In a large room only those who are named: nobody else has more than everybody there.
-        named = present if size <= 50 else {*row.shape.users, *row.shape.creators}.intersection(present)
-        powers = {user: row.shape.power_of(user) for user in named}
-        return RoomFacts(
-            row.room_id,
-            row.encrypted,
-            present,
-            direct=size <= 2 and not await _is_named(tx, bot, row.room_id),
-            version=row.version,
-            power=powers,
-        )
-
-    async def state(self, tx: Tx, bot: str, room: str, prefix: str) -> Sequence[StateEvent]:
-        room_id = await named_room(tx, bot, room)
-        return [] if room_id is None else await roomstate.read(tx, bot, room_id, prefix)
-
-    async def rooms_of(self, tx: Tx, bot: str, user_id: str) -> Mapping[str, str]:
-        query = select(room_members.c.room_id, room_members.c.membership).where(
-            room_members.c.bot == bot,
-            room_members.c.user_id == user_id,
-            room_members.c.membership.in_(HERE),
-        )
-        return {row.room_id: row.membership for row in await tx.conn.execute(query)}
-
-    async def people_in(
-        self, tx: Tx, bot: str, rooms: Collection[str], server: str | None = None
-    ) -> Sequence[tuple[str, str, str]]:
-        query = select(room_members.c.room_id, room_members.c.user_id, room_members.c.membership).where(
-            room_members.c.bot == bot,
-            room_members.c.room_id.in_(list(rooms)),
-            room_members.c.membership.in_(HERE),
-        )
-        if server is not None:
-            query = query.where(room_members.c.user_id.endswith(f":{server}", autoescape=True))
-        query = query.order_by(room_members.c.room_id, room_members.c.user_id)
-        return [(row.room_id, row.user_id, row.membership) for row in await tx.conn.execute(query)]
-
-
-_room = room  # inside RoomIndex.facts the name is an argument
+async def perhaps_direct(tx: Tx, bot: str, user_id: str) -> list[str]:
+    """Rooms that somebody made, in which we seem to be alone because nobody has told us who is there."""
+    query = select(rooms).where(
+        rooms.c.bot == bot, rooms.c.membership == "join", rooms.c.encrypted.is_(True),
+        rooms.c.members_known.is_(False), rooms.c.joined + rooms.c.invited < 2,
+        rooms.c.shape.contains(user_id, autoescape=True),
+    )  # fmt: skip
+    found = [_opened(row) for row in await tx.conn.execute(query.order_by(rooms.c.room_id))]
+    return [row.room_id for row in found if user_id in row.shape.creators]
 
 
 # Events that could not be read yet ---------------------------------------------------------------

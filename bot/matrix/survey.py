@@ -20,6 +20,7 @@ from bot.kernel.db import Database
 from bot.kernel.errors import CurbsideError
 from bot.matrix import store
 from bot.matrix.http import Http, MatrixError, TokenRevoked, quoted
+from bot.matrix.roomindex.store import RoomIndex
 from bot.matrix.rooms import as_mapping
 from bot.rooms import store as declared_store
 from bot.rooms.declared.wanted import creators_above_all
@@ -142,7 +143,7 @@ class Survey:
         ours = {bot.user_id for bot in settings.bots.values()}
         async with self._database.read() as tx:
             await hospitals.refresh(tx)
-            index = store.RoomIndex({name: bot.user_id for name, bot in settings.bots.items()})
+            index = RoomIndex({name: bot.user_id for name, bot in settings.bots.items()})
             facts = await index.facts(tx, self._bot, MODERATORS_ROOM)
             noted = {place.key: (place.room_id, place.archived) for place in await declared_store.placed(tx)}
             denied = await lists_store.denied(tx)

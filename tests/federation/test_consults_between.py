@@ -22,8 +22,10 @@ from bot.directory.hospital import signing, statement
 from bot.directory.hospital import store as hospital_store
 from bot.directory.standing import Level
 from bot.kernel.db import Database
+from bot.matrix import store as matrix
 from bot.settings import Settings, load
 from tests.support.gates import GatedFederation
+from tests.support.looking import until
 from tests.support.people import Person, Stage, open_stage
 
 ASKED = "[consults]\nstat = '8s'\nurgent = '8s'\nroutine = '8s'"
@@ -109,6 +111,22 @@ on_call = ["{consultant.user_id}"]
     )
     for house in (region.north, region.east):
         await house.stage.moderator.reads("offers us", kind="between.offers", after=0)
+
+
+async def test_two_bots_talk_in_the_one_chat_that_the_first_has_made(region: Region) -> None:
+    """A homeserver that joins another's room says at first that we are alone there."""
+    north, south = region.north, region.south
+    await _offered(region, await south.stage.person("sue"))
+
+    async def chat(house: House, other: House) -> str | None:
+        async with house.database.read() as tx:
+            return await matrix.named_room(tx, "curbside", f"dm:{other.stage.bot}")
+
+    async def answered() -> bool:
+        return await chat(north, south) is not None
+
+    await until(answered)
+    assert await chat(north, south) == await chat(south, north)
 
 
 async def test_the_link_is_cut_before_during_and_after_the_page(region: Region) -> None:

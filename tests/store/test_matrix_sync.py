@@ -19,7 +19,8 @@ from bot.kernel.outbox import outbox_rows
 from bot.matrix import store
 from bot.matrix.crypto.machine import CryptoMachine
 from bot.matrix.http import Http
-from bot.matrix.store import IdentityPins, RoomIndex, SecretBox
+from bot.matrix.roomindex.store import RoomIndex
+from bot.matrix.store import IdentityPins, SecretBox
 from bot.matrix.sync import SyncLoop
 from bot.settings import TrustSettings
 
@@ -221,6 +222,24 @@ async def test_an_invited_person_is_reached_in_the_chat_that_the_bot_made(hostil
     async with hostile.db.begin() as tx:
         await store.name_room(tx, "curbside", f"dm:{ADA}", OURS)
     assert await hostile.room_behind(f"dm:{ADA}") == OURS
+
+
+@pytest.mark.parametrize("others", [(), (STRANGER,)])
+async def test_a_room_where_we_seem_to_be_alone_is_nobodys_chat_until_its_people_are_listed(
+    hostile: Hostile, others: tuple[str, ...]
+) -> None:
+    """A homeserver that joins another's room counts us alone; in a group nobody is answered alone."""
+    encrypted = hostile.event("m.room.encryption", {"algorithm": "m.megolm.v1.aes-sha2"}, state_key="")
+    spoke = hostile.event("m.room.member", {"membership": "join"}, state_key=ADA)
+    room = hostile.room(hostile.arrival(), state=[hostile.created(), encrypted, spoke])
+    await hostile.tells(join={})
+    await hostile.tells(join={THEIRS: {**room, "summary": {"m.joined_member_count": 1}}})
+    assert await hostile.room_behind(f"dm:{ADA}") is None
+    async with hostile.db.begin() as tx:
+        assert await store.perhaps_direct(tx, "curbside", ADA) == [THEIRS]
+        await store.replace_members(tx, "curbside", THEIRS, dict.fromkeys((BOT, ADA, *others), "join"))
+        assert await store.perhaps_direct(tx, "curbside", ADA) == []
+    assert await hostile.room_behind(f"dm:{ADA}") == (None if others else THEIRS)
 
 
 async def test_a_moderators_room_that_the_bot_was_thrown_out_of_is_made_anew(hostile: Hostile) -> None:

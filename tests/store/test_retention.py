@@ -18,9 +18,9 @@ from bot.kernel.db import Database
 from bot.kernel.inbox import InboxEntry
 from bot.kernel.outbox import outbox_rows
 from bot.kernel.timers import Timer
+from bot.matrix.roomindex.store import RoomIndex
 from bot.matrix.roomstate import StateChanges
 from bot.matrix.roomstate import store as roomstate
-from bot.matrix.store import RoomIndex
 from bot.rooms import store as rooms
 from bot.rooms.file import NetworkFile
 from bot.rooms.moderation.retention import service, store

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from bot.kernel.db import Database
+from bot.matrix.roomindex.store import RoomIndex
 from bot.matrix.roomstate import StateChanges, store
-from bot.matrix.store import RoomIndex
 
 LIST, OTHER, MOD = "!list:north.example", "!other:north.example", "@mod:north.example"
 USER = "m.policy.rule.user"

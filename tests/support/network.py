@@ -25,6 +25,7 @@ from bot.kernel.engine import Engine
 from bot.kernel.inbox import InboxEntry
 from bot.kernel.timers import Timer
 from bot.matrix import store as matrix
+from bot.matrix.roomindex.store import RoomIndex
 from bot.rooms import store as rooms_store
 from bot.rooms.admission import ROOMS
 from bot.rooms.file import NetworkFile
@@ -104,7 +105,7 @@ class NetworkStage:
             NetworkFile: NetworkFile(folder / "network.toml"),
         }
         texts = Texts([one.locale for one in known if one.locale is not None])
-        self.house = House(settings, texts, matrix.RoomIndex(bots), bots, HospitalBook(settings), parts)
+        self.house = House(settings, texts, RoomIndex(bots), bots, HospitalBook(settings), parts)
         self.dispatcher = Dispatcher(self.house, [CHAT, ROOMS])
         self.engine = Engine(db, on_entry=self._entry, on_timer=self._timer, gave_up=self._gave_up)
         self.chats: dict[str, list[tuple[str, dict[str, Any]]]] = {}
