@@ -36,8 +36,7 @@ level = "L2"
 encryption = false
 """
 CLINIC = "clinic.example"  # it runs no homeserver here, so that an access list shows it by name
-_IN_TIME = 2.0
-_SLOW = 3.0  # other tests may keep the machine busy; what was measured is printed
+_PROMPT_S = 30.0  # what waits for nobody's next look, even on a busy machine; what was measured is printed
 
 
 @dataclass
@@ -262,7 +261,7 @@ async def test_a_hospital_comes_is_suspended_and_comes_back(network: Network) ->
     await sue.reads("a third question", kind="consult.page", after=mark_of_return)
     print(f"knock answered in {entered:.2f} s; after the suspension:")
     print(", ".join(f"{what} {seconds:.2f} s" for what, seconds in took.items()))
-    assert max(took.values()) < _IN_TIME * _SLOW, took
+    assert max(took.values()) < _PROMPT_S, took
 
 
 async def test_a_suspension_during_a_stop_counts_at_the_start(network: Network) -> None:
