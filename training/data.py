@@ -25,6 +25,7 @@ UNSEEN = (
     "dev5_us_clinic",
     *(f"dev10_{writer}" for writer in ("f_auca", "f_de1", "f_de2", "f_ukie", "f_us")),
     *(f"dev10_{writer}" for writer in ("g_de1", "g_uk", "g_us", "h_de", "h_en")),
+    *(f"dev11_{writer}" for writer in ("de1", "de2", "spec", "uk", "us", "world")),
 )
 _MARK = re.compile(r"\[\[([A-Z]+):((?:(?!\[\[|\]\]).)+?)\]\]", re.S)
 _BORDER = re.compile(r"(?m)^---[ \t]*$\n?")

@@ -22,6 +22,7 @@ from bot.deid.recognizers import (
     organisations,
     places,
     rooms,
+    spoken,
 )
 from bot.deid.suggesting import suggested
 
@@ -30,6 +31,7 @@ _RECOGNIZERS: tuple[Callable[[Source], Iterable[Hit]], ...] = (
     contacts.find,
     national.find,
     numbers.find,
+    spoken.find,
     devices.find,
     rooms.find,
     dates.find,

@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from bot.deid.lexicon.terms import is_other
 from bot.deid.lexicon.tokens import is_plain
+from bot.deid.lexicon.words import fold
 from bot.deid.merging import Scored
 from bot.deid.model import Kind, Source
 
@@ -18,9 +20,14 @@ UNUSUAL = 0.05  # belief that a name or place needs …
 PLAIN = 0.1  # … if it is an ordinary word or a term as well …
 SMALL = 0.25  # … and in small letters …
 LETTER = 0.7  # … if it is a single letter …
-NUMERIC = 0.3  # … and anything that the rules read too, such as numbers and dates
+NUMERIC = 0.3  # … and anything that the rules read too, such as numbers, dates and ABBREVIATIONS of wards
 OLD = 90  # years: from here on an age is an identifier, 45 CFR 164.514(b)(2)(i)(C)
 _AGED = re.compile(r"((?:1[89]|[2-8]\d)(?=[MFmfw])|\d(?=L))[MFmfwL]")
+_AGED_IN_WORDS = re.compile(r"(\d{1,2})-?(?:jähr\w*|j|yo[mf]?|yrs?|y/o)", re.I)
+_PRODUCT = re.compile(r"\d{1,3}(?:x\d{1,3})+")
+_AMOUNT = re.compile(
+    r"\d{1,4}(?:[.,]\d{1,2})?(?:kg|g|mg|mcg|µg|ug|ml|cm|mm|mmol|hrs?|min|mmhg|bpm|iu|ie|fr|ch)", re.I
+)
 _READ_WELL = (Kind.NAME, Kind.PLACE)
 _JOINS = " \t-–'’"
 _MOST_BETWEEN = 3
@@ -49,18 +56,22 @@ def _needed(source: Source, word: Scored) -> float:
         return NUMERIC
     if len(written) == 1:
         return LETTER
+    if word.kind is Kind.NAME and len(written) > 2 and written.isupper() and is_other(fold(written)):
+        return NUMERIC
     if not is_plain(written, source.language):
         return UNUSUAL
     return SMALL if written.islower() else PLAIN
 
 
 def _is_harmless(text: str, word: Scored) -> bool:
-    """Whether it is a number that tells nobody's identity: an age up to 89, "67F", "2L"."""
+    """Whether it is a number that tells nobody's identity: an age up to 89, "67F", "2L", "160kg"."""
     written = text[word.start : word.end]
+    if (aged := _AGED.fullmatch(written) or _AGED_IN_WORDS.fullmatch(written)) is not None:
+        return int(aged[1]) < OLD
     if word.kind is Kind.AGE:
         return written.isdigit() and int(written) < OLD
-    if (aged := _AGED.fullmatch(written)) is not None:
-        return int(aged[1]) < OLD
+    if _AMOUNT.fullmatch(written) or _PRODUCT.fullmatch(written):
+        return True
     between_commas = text[: word.start].endswith(", ") and text.startswith(",", word.end)
     return between_commas and written.isdigit() and int(written) < OLD
 

@@ -9,6 +9,7 @@ from bot.deid.recognizers import contacts
 from tests.support.deid_marks import differences
 
 FOUND = [
+    "back line [[440 555-0114]] [[x 7]], work [[216/555-0190]] [[ext. 31]]",
     # e-mail
     "send it to [[k.thorne+oncall@med.example.edu]] pls",
     "pls mail [[radiology.import @ stmarys dot org]], thanks",
@@ -52,6 +53,7 @@ GERMAN = [
 ]
 STAYS = [
     "BP 142/88 150/92 138/80, HR 84 92 101, sats 94 95 93",
+    "retics 1288 x10^9/L, wcc 3210 x10*9",
     "4-2-1 rule gives 65 mL/h for 25 kg. lactate 2.2 1.8 1.1",
     "there's a gap 0210–0335 I can't explain, called at 0215 and 0340",
     "cell count 4200, 92% PMN; line day 4; plt 214000",

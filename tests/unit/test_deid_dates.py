@@ -15,6 +15,7 @@ from bot.deid.recognizers import dates
 
 # Marked with braces is what has to be found.
 EN = """
+Lev r u on CPEP {sun}?? swap {sun} for {tues}?, off the {first week of July}, {last weekend of May}
 farewell is {Fri 28th}, TOE {Thursday week}, clinic {Tues 11.3.}
 away until {wk of 4/14}, back the {nineteenth}
 shared call room from {6th} to {11th}
@@ -97,6 +98,8 @@ clinic w/c {12th} then
 LMP {2/3} says
 """
 DE = """
+stellten wir am {11. d. M.} vor, er ist {siebter achter neunzehnhundertfünfundsechzig} geboren
+sie {zweiter siebter einundsechzig}, war dritter oder vierter im Dienst
 nächstes Mal {2. Juniwoche}, Dienst Koller {Mo}, Stark {Di}
 Actemra bis {letzten Herbst}, am {Kirchweihmontag} gestürzt
 Aufnahme am {12.3.2024} mit Fieber
@@ -187,6 +190,7 @@ en {été 2019} elle
 au {début mars} elle
 """
 NOT_EN = """
+ramp up 10-20-50-70 mg, off in the sun, avoids sun exposure
 see in 3/12, repeat in 6/52, ED at 8/40, on 12/6 bipap, back on 1/16 NC
 Barthel on admission 6/20, now 15/20, FRAX 24/9, PIP 22/5
 Christmas disease, Arctic Sun, fat-sat, Sat phone

@@ -9,6 +9,8 @@ from tests.support.deid_marks import differences
 
 FOUND = [
     "rm [[412]] and bed [[7B]], bd[[12]] too",
+    "bed [[thirty-one]] needs a line, bay [[two]] is full, OR [[five]] is next",
+    "beds [[4]] or [[5]] today, OT [[3]] now",
     "W4 bed [[3]] is empty".replace("W4", "[[W4]]"),
     "transfer from [[4 West]], now MICU [[12]]",
     "ICU bed [[9]] needs a line",
@@ -33,6 +35,7 @@ FOUND = [
 ]
 GERMAN = [
     "Zi. [[12]], Bett [[2]], Zimmer [[204]]",
+    "Pat. in Zimmer [[zwölf]], der in Bett [[drei]] auch",
     "Station [[3B]], Stat. [[4a]], Bettplatz [[7]]",
     "auf der [[4C]] und von der [[21B]]",
     "Zuständig für Zi. [[204]]-[[211]] ab 20 h",
@@ -54,6 +57,7 @@ STAYS = [
     "stage 3B, grade 2, type 2, CKD 3b, T2N1M0, Weber B, Child B, class IIa, NYHA III",
     "L4/5 disc, C5 palsy, T12 burst, V3 lead, M1 occlusion, S1 nerve",
     "4 units PRBC, bed 0 to 30 degrees, bed rest x 2 days, room air 88, room temp 21",
+    "stay in bed one more day, give one or two, a room two people share, tablets come in 10s 50s",
     "in 5 days, in 2016, back in 10, 3 in 48 h, 1 in 14 risk, in 14 centres, in 6 weeks",
     "OR 2.4 (95% CI 1.2-4.8), HR 0.60, POD 3, POD3, pod 2",
     "zone 2 neck injury, level 1 trauma, unit dose, 5 mg bd 3 days, stat 5 mg",

@@ -50,7 +50,7 @@ _NUMERIC = (
     form(
         "full short",
         rf"{BEFORE}(?P<date>{DAY}\s?([-/.])\s?{DAY}\s?\2\s?(?:{YEAR}|'?\d\d))(?=T\d\d|[^\w%/]|$)"
-        r"(?!\.\d)(?!-\d{3})(?!:\d)(?!\s?Uhr)",
+        r"(?!\.\d)(?!-\d{2})(?!:\d)(?!\s?Uhr)",
         guard="numeric",
         anchor="number",
     ),
@@ -58,6 +58,11 @@ _NUMERIC = (
         "full range",
         rf"{BEFORE}(?P<date>{DAY}(?:[/.]{MONTH}[/.](?:{YEAR}|\d\d))?\s?-\s?"
         rf"{DAY}([/.]){MONTH}\2(?:{YEAR}|\d\d))(?![\w%/])",
+        anchor="number",
+    ),
+    form(
+        "this month",
+        r"(?<![\w.])(?P<date>\d{1,2}\.\s?(?:d|ds|dies)\.\s?(?:M|Mts|Mon)\.)",
         anchor="number",
     ),
     form(
@@ -260,6 +265,11 @@ def _english() -> tuple[Form, ...]:
             anchor="weekday",
         ),
         form(
+            "nth week",
+            rf"(?<!\w)(?P<date>(?:{nth}|final)\s(?:full\s)?(?:week|wk|weekend)\s(?:of|in)\s(?:{month}))(?!\w)",
+            anchor="week",
+        ),
+        form(
             "week of",
             rf"(?<!\w)(?P<date>(?:wk|week)\sof\s(?:{MONTH}/{DAY}|{month}\s{DAY}))(?![\w%/])(?!\.\d)",
             anchor="week",
@@ -333,6 +343,12 @@ def _german() -> tuple[Form, ...]:
             anchor="number",
         ),
         form(
+            "in words",
+            rf"(?<!\w)(?P<date>(?:{_DAY_DE}|(?:{_MONTH_DE})e[nr])\s(?:{_MONTH_DE})e[nr]\s"
+            rf"(?:(?:neunzehnhundert|zweitausend)\w{{0,30}}|{_TENS_DE}))(?!\w)",
+            anchor="worded",
+        ),
+        form(
             "month compound",
             rf"(?<!\w)(?P<date>(?:(?:[1-5]\.|erste[nr]?|zweite[nr]?|dritte[nr]?|vierte[nr]?|letzte[nr]?)\s)?"
             rf"(?:{either(MONTHS['de'])})(?:woche|hälfte|wochenende|mitte|anfang|ende))(?!\w)",
@@ -398,6 +414,16 @@ def _german() -> tuple[Form, ...]:
     )
 
 
+# A date as it is dictated: "siebter achter neunzehnhundertfünfundsechzig".
+_MONTH_DE = "erst|zweit|dritt|viert|fünft|sechst|siebt|acht|neunt|zehnt|elft|zwölft"
+_TENS_DE = (
+    "(?:(?:ein|zwei|drei|vier|fünf|sechs|sieben|acht|neun)und)?"
+    "(?:zwanzig|dreißig|vierzig|fünfzig|sechzig|siebzig|achtzig|neunzig)"
+)
+_DAY_DE = (
+    r"(?:dreizehnt|vierzehnt|fünfzehnt|sechzehnt|siebzehnt|achtzehnt|neunzehnt|"
+    r"(?:(?:ein|zwei|drei|vier|fünf|sechs|sieben|acht|neun)und)?(?:zwanzigst|dreißigst))e[nr]"
+)
 _OWN = {"en": _english, "de": _german, "es": dateromance.spanish, "fr": dateromance.french}
 
 
@@ -410,6 +436,10 @@ def anchors(language: str) -> Mapping[str, str]:
         ("day", DAYS.get(language, ())),
         ("week", ("week", "wk") if language == "en" else ()),
         ("worded", re.findall(r"[a-z]{6,}", WORDED) if language == "en" else ()),
+        (
+            "worded",
+            [f"{one}e{end}" for one in _MONTH_DE.split("|") for end in "nr"] if language == "de" else (),
+        ),
         (
             "weekday",
             (

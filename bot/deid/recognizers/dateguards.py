@@ -285,6 +285,8 @@ def _english_weekday(place: Place) -> Trust | None:
     if word == "mon":
         return None if after in ("ami", "cheri") else place.trust
     if word == "sun":
+        if place.after.startswith("?") or place.last in ("swap", "swapping", "cover", "covering", "free"):
+            return place.trust
         capital = place.text[0].isupper() and not place.before.rstrip().endswith((".", "!", "?"))
         return place.trust if capital and place.last not in ("the", "mr", "mrs", "ms", "dr") else None
     if place.last in datewords.SAT_VERB or after in datewords.SAT_AFTER:

@@ -39,7 +39,8 @@ _GTIN = re.compile(r"(?<![\w.-])01\d{14}(?:(?:17|11)\d{6})?(?:(?:10|21)[A-Z0-9-]
 _PART = re.compile(r"\((?:10|21)\)([\w./+-]{3,20})")
 # Serial numbers of pacemakers and defibrillators: three letters, six or seven figures, a letter (RNB604417H).
 _PACER = re.compile(
-    r"(?<![^\W_])[A-Z]{3} ?\d{6,7} ?[A-Z]?(?![^\W_])|(?<![^\W_])[A-Z]{3} \d{3} \d{4} [A-Z](?![^\W_])"
+    r"(?<![^\W_])[A-Z]{3} ?\d{6,7} ?[A-Z]?(?![^\W_])|"
+    r"(?<![^\W_])[A-Z]{3} (?:\d{3} \d{3,4}|\d\d \d\d \d\d) [A-Z](?![^\W_])"
 )
 _GLUE = re.compile(
     rf"[ \t]*[.:=#)\"'{shapes.DASHES}]{{0,3}}[ \t]*(?:(?:sn|s/n|serial|no|nr|number|num|is|was|"

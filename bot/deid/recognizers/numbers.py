@@ -104,20 +104,6 @@ _PASSWORD = re.compile(
     r"ist| es| est)?[ :=]{1,3}(?=\S{0,24}\d)(\S{4,24})",
     re.I,
 )
-# Spoken figures, at least six in a row.
-_SPOKEN = {
-    "en": re.compile(
-        r"(?<![^\W_])(?:(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|niner|double|triple)"
-        r"[ ,-]{1,2}){5,20}"
-        r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|niner)(?![^\W_])",
-        re.I,
-    ),
-    "de": re.compile(
-        r"(?<![^\W_])(?:(?:null|eins|zwei|zwo|drei|vier|fünf|sechs|sieben|acht|neun)[ ,-]{1,2}){5,20}"
-        r"(?:null|eins|zwei|zwo|drei|vier|fünf|sechs|sieben|acht|neun)(?![^\W_])",
-        re.I,
-    ),
-}
 # The file of a German court: "SG 14 U 223/23".
 _COURT = re.compile(
     r"(?<![\w.,/-])(?:(?:AG|LG|OLG|SG|LSG|VG) )?(?:\d{1,4} [A-Z][A-Za-z]{0,4}|XVII|XIV) "
@@ -130,9 +116,6 @@ def find(source: Source) -> Iterable[Hit]:
     """Numbers behind labels, cards, accounts, and codes that are hardly anything but somebody's number."""
     text = source.text
     places = source.once(Places)
-    if source.language in _SPOKEN:
-        for spoken in places.worded(_SPOKEN[source.language]):
-            yield Hit(spoken.start(), spoken.end(), Kind.OTHER, Trust.SURE, "spoken")
     if len(places.digits) < 2:
         return
     if source.language == "de" and "/" in text:

@@ -50,7 +50,10 @@ _WEAK = (
     r"use mine|wählen|nummer|number|best #"
 )
 _CUES = Cues(((_STRONG, "strong"), (_FAX, "fax"), (_WEAK, "weak")))
-_EXT = re.compile(r"(?:(?<![^\W_])|(?<=\d))(?:x|X|ext\.?|EXT) ?(\d(?:-\d{3,4}|\d{0,5}))(?!\w|[.,]\d|-\d)")
+_EXT = re.compile(
+    r"(?:(?<![^\W_])|(?<=\d))(?:x|X|ext\.?|EXT) ?(\d(?:-\d{3,4}|\d{0,5}))(?!\w|[.,]\d|-\d|[\^*])"
+)
+_WHOLE = re.compile(rf"\d{{3}}[ .{shapes.DASHES}]?\d{{4}} ?\Z")  # "555-0114 x 7"
 _NEXT = re.compile(
     rf"(?<![\w.,])(?:nehmt (?:die )?|nimm (?:die )?|oder |or |od\. |bzw\.? |and |und |y |et |ou |/ "
     rf"?)[{shapes.DASHES}]?(\d{{1,5}}(?:[ {shapes.DASHES}]\d{{2,4}}){{0,3}})(?![\w%]|[.,:/]\d)"
@@ -116,10 +119,12 @@ def find(source: Source) -> Iterable[Hit]:
         yield Hit(internal.start(), internal.end(), Kind.PHONE, trust, "internal form")
     for extension in _EXT.finditer(text):
         before = text[max(0, extension.start() - 6) : extension.start()].rstrip()
-        if len(extension[1]) == 1 and not extension.group().lower().startswith("ext"):
+        single = len(extension[1]) == 1 and not extension.group().lower().startswith("ext")
+        if single and not _WHOLE.search(text, max(0, extension.start() - 10), extension.start()):
             continue
         if before[-4:].isdigit() or (not before[-1:].isdigit() and len(extension[1]) > 2):
-            yield Hit(extension.start(1), extension.end(1), Kind.PHONE, Trust.SURE, "extension")
+            apart = " " in extension.group() and before[-1:].isdigit()  # "555-0190 ext. 31" is one number
+            yield Hit(*extension.span(0 if apart else 1), Kind.PHONE, Trust.SURE, "extension")
 
 
 def _run(match: re.Match[str]) -> _Run:

@@ -333,6 +333,8 @@ def _landmark(words: tuple[Token, ...], at: int, source: Source) -> tuple[Hit, i
                 "", words[end + 1].key if end + 1 < len(words) else ""
             ) or terms.is_other(token.key):
                 return None
+            if tuple(word.key for word in words[at : end + 1]) in terms.sayings(token.key):
+                return None  # of a virus: "Ross River"
             return Hit(
                 token.start,
                 words[end].end,

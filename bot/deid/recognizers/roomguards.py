@@ -16,6 +16,7 @@ PLACE = (
 END = rf"(?![^\W_]|[.,:]\d|{D}\d{{2}}[^\W_]| ?[°%]|/\d|\+\d)"
 _DECADE = re.compile(r"\d+s\Z")  # "in the 60s"
 _WORD = re.compile(rf"\.?[ {shapes.DASHES}]([A-Za-zà-ÿ]+|%)")
+_OR_ANOTHER = re.compile(r" or \d")  # "beds 4 or 5"; but "2 or's" are theatres
 _CALLED = ("room", "die", "article")  # rules that no emergency number meets
 _EMERGENCY = shapes.bag("108 112 911 999 111 000")
 
@@ -34,7 +35,9 @@ def judged(text: str, start: int, end: int, trust: Trust, rule: str) -> Hit | No
 def follows(text: str, end: int) -> bool:
     """Whether the next word says that a number counts something."""
     after = _WORD.match(text, end)
-    return after is not None and after[1].lower().rstrip(".") in roomwords.COUNTED
+    if after is None or _OR_ANOTHER.match(text, end):
+        return False
+    return after[1].lower().rstrip(".") in roomwords.COUNTED
 
 
 def anatomy(shown: str) -> bool:

@@ -48,7 +48,7 @@ _LOWER_UNIT = re.compile(
 _COMPASS = re.compile(
     rf"(?<![\w.,/])(\d{{1,2}} ?(?:{D} ?)?(?:north|south|east|west|nord|süd|ost|norte|sur|este|"
     rf"oeste|tower|center|central|main|"
-    rf"(?:N|S|E|W|NE|NW|SE|SW)(?= \d{{1,3}}(?![\d.,/%])))(?: (?:bed |rm |room |"
+    rf"(?-i:N|S|E|W|NE|NW|SE|SW)(?= \d{{1,3}}(?![\d.,/%])))(?: (?:bed |rm |room |"
     rf"-)?\d{{1,3}}[A-Za-z]?{END})?)(?![^\W_])",
     re.I,
 )

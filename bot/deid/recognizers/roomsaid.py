@@ -226,6 +226,17 @@ _FORMS: dict[str, tuple[_Said, ...]] = {
         ),
     ),
 }
+_ONES = "one|two|three|four|five|six|seven|eight|nine"
+_UP_TO_99 = (
+    rf"(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)(?:[ -](?:{_ONES}))?|"
+    rf"ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|{_ONES}"
+)
+_COUNTS = (
+    "of|more|at a time|by one|days?|nights?|weeks?|hours?|minutes?|patients?|people|times|or|to|each|"
+    "another|person|bed|beds|hundred|thousand"
+)
+_BIS_12 = "eins|zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|elf|zwölf"
+_ZAEHLT = "tage?n?|nächte|wochen?|stunden?|mal|patienten|leute|personen|betten|bis|oder"
 _WING = r"(?:North|South|East|West|Nord|Süd|Ost)"
 _PERSON = r"(?:(?:Mrs?|Ms|Miss|Dr|Frau|Herrn?|Mme|Sra?)\.?|Fr\.|Hr\.) [A-ZÄÖÜ]"
 # Every language: what is printed as ward and bed at once, and rooms named in another language.
@@ -264,6 +275,20 @@ _ANY = (
     _said(
         r"(?<![^\W_])(?i:side ?room|bay|ward|room|cubicle) (ii|iii|iv|vi{1,3}|II|III|IV|VI{1,3})(?![^\W_])",
         "roman",
+        Trust.SURE,
+        near=False,
+    ),
+    _said(
+        rf"(?<![^\W_])(?:OR|(?i:bed|room|bay|cubicle|cube|side ?room|theatre|chair)) (?i:number |no\.? )?"
+        rf"((?i:{_UP_TO_99}))(?![^\W_]|[ -](?:{_COUNTS})(?![^\W_]))",
+        "in words",
+        Trust.SURE,
+        near=False,
+    ),
+    _said(
+        rf"(?<![^\W_])(?i:zimmer|zi\.?|bett|koje|kabine|box|saal|platz) (?i:nummer |nr\.? )?"
+        rf"((?i:{_BIS_12}))(?![^\W_]|[ -](?i:{_ZAEHLT})(?![^\W_]))",
+        "in words",
         Trust.SURE,
         near=False,
     ),

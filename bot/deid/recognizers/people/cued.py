@@ -78,6 +78,8 @@ class CuedNames(Reader):
         if key_at(self.words, at - 1) in _OWNED and self.language == "de":  # "seine Frau": kin, not a title
             yield from self._described(at, Cue.KIN)
             return
+        if token.text == "MR" and self.language == "de":
+            return  # of magnetic resonance
         if token.key == "fr" and self.language == "en" and at and self.words[at - 1].number:
             return  # French, of catheters
         next_at = self._past(at + 1, ".", ())
