@@ -106,13 +106,14 @@ function listen() {
   let reported = Promise.resolve(); // one at a time, so that reports keep the order of the timeline
   const onTimeline = guarded((event) => {
     if (event.status !== null) return undefined; // our own, not yet back from the server
+    // The client itself does not tell of the decryption of what was scrolled back to.
+    if (event.isEncrypted()) event.off(MatrixEventEvent.Decrypted, onTimeline).on(MatrixEventEvent.Decrypted, onTimeline);
     const done = reported.then(() => reportTimeline(event));
     reported = done.catch(() => {});
     return done;
   });
   client.on(RoomEvent.Timeline, onTimeline);
   client.on(RoomEvent.LocalEchoUpdated, onTimeline);
-  client.on(MatrixEventEvent.Decrypted, onTimeline);
   client.on(RoomEvent.TimelineReset, (room) => {
     if (roomsSeen.has(room.roomId)) report("gap", { room_id: room.roomId });
   });
