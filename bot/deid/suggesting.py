@@ -24,10 +24,14 @@ NUMERIC = 0.3  # … and anything that the rules read too, such as numbers, date
 OLD = 90  # years: from here on an age is an identifier, 45 CFR 164.514(b)(2)(i)(C)
 _AGED = re.compile(r"((?:1[89]|[2-8]\d)(?=[MFmfw])|\d(?=L))[MFmfwL]")
 _AGED_IN_WORDS = re.compile(r"(\d{1,2})-?(?:jähr\w*|j|yo[mf]?|yrs?|y/o)", re.I)
+_OLD_SAID = re.compile(r"ninet|hundred|neunz|hundert|novent|cien|quatre-?vingt", re.I)
+_NEAR = 12  # characters of an age that is told in words
 _PRODUCT = re.compile(r"\d{1,3}(?:x\d{1,3})+")
 _AMOUNT = re.compile(
     r"\d{1,4}(?:[.,]\d{1,2})?(?:kg|g|mg|mcg|µg|ug|ml|cm|mm|mmol|hrs?|min|mmhg|bpm|iu|ie|fr|ch)", re.I
 )
+_ITEM = re.compile(r"(?<!\S)([1-9])[.)] ")
+_ITEMS_NEAR = 400  # characters to the items beside
 _READ_WELL = (Kind.NAME, Kind.PLACE)
 _JOINS = " \t-–'’"
 _MOST_BETWEEN = 3
@@ -68,12 +72,24 @@ def _is_harmless(text: str, word: Scored) -> bool:
     written = text[word.start : word.end]
     if (aged := _AGED.fullmatch(written) or _AGED_IN_WORDS.fullmatch(written)) is not None:
         return int(aged[1]) < OLD
-    if word.kind is Kind.AGE:
-        return written.isdigit() and int(written) < OLD
+    if word.kind is Kind.AGE and written.isdigit():
+        return int(written) < OLD
+    if word.kind is Kind.AGE and written.isalpha():
+        return _OLD_SAID.search(text, max(0, word.start - _NEAR), word.end + _NEAR) is None
     if _AMOUNT.fullmatch(written) or _PRODUCT.fullmatch(written):
+        return True
+    if _numbers_an_item(text, word):
         return True
     between_commas = text[: word.start].endswith(", ") and text.startswith(",", word.end)
     return between_commas and written.isdigit() and int(written) < OLD
+
+
+def _numbers_an_item(text: str, word: Scored) -> bool:
+    """Whether it is the number of an item in a list that begins with one: "1. Mg 0.6 2. K 3.1"."""
+    if word.end != word.start + 1 or not (item := _ITEM.match(text, word.start)):
+        return False
+    near = _ITEM.findall(text[max(0, word.start - _ITEMS_NEAR) : word.end + _ITEMS_NEAR])
+    return "1" in near and str(max(2, int(item[1]) - 1)) in near
 
 
 def _is_initial(text: str, last: Scored, word: Scored) -> bool:

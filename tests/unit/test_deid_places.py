@@ -30,6 +30,7 @@ def _check(marked: str, language: str) -> None:
         ("is at [[2127 Tchoupitoulas St, 70130]] now", "en"),
         ("lives alone at [[7 Fallowfield Rise, Otley, LS21 9QX]].", "en"),
         ("he is at [[618 Kern Ave, Apt 3, Rice Lake, WI 54868]]\nEmerg contact", "en"),
+        ("been to [[14 Heol y Graig, Llandeilo]]. Grade 3", "en"),
         ("moved to [[17 Devonshire Rd, Sunshine]], mob", "en"),
         ("at [[2281 HWY 332, RIVERPORT NS B0J 2W0]]", "en"),
         ("stays at [[Blk 61 Moh Guan Terrace #03-22]].", "en"),

@@ -13,7 +13,8 @@ FOUND = [
     "beds [[4]] or [[5]] today, OT [[3]] now",
     "W4 bed [[3]] is empty".replace("W4", "[[W4]]"),
     "transfer from [[4 West]], now MICU [[12]]",
-    "ICU bed [[9]] needs a line",
+    "ICU bed [[9]] needs a line, ICCU [[3]] too",
+    "now in Male Surgical [[2]], female medical ward [[3]] is full",
     "the guy in [[14]] wants to go home",
     "mk in [[7b]], lactate 3.1",
     "bay [[C4]], side room [[2]]",
@@ -55,6 +56,7 @@ OTHERS = [
 ]
 STAYS = [
     "stage 3B, grade 2, type 2, CKD 3b, T2N1M0, Weber B, Child B, class IIa, NYHA III",
+    "male medical 2 days ago, a female surgical 3 hours job",
     "L4/5 disc, C5 palsy, T12 burst, V3 lead, M1 occlusion, S1 nerve",
     "4 units PRBC, bed 0 to 30 degrees, bed rest x 2 days, room air 88, room temp 21",
     "stay in bed one more day, give one or two, a room two people share, tablets come in 10s 50s",

@@ -23,6 +23,8 @@ def found(text: str, language: str = "en") -> list[str]:
         ("NHS 632 double seven 0 four 1 nine 2", "632 double seven 0 four 1 nine 2"),
         ("the car comma P four one six JOD comma and", "P four one six JOD"),
         ("bleep four one seven if it drops", "four one seven"),
+        ("bleep fourteen oh two please", "fourteen oh two"),
+        ("ring me back on forty-four oh two", "forty-four oh two"),
     ],
 )
 def test_spoken_numbers_are_found_whole(text: str, number: str) -> None:
@@ -38,6 +40,7 @@ def test_spoken_numbers_are_found_whole(text: str, number: str) -> None:
         ),
         ("mobil null eins sieben sechs, 555 null null eins", "null eins sieben sechs, 555 null null eins"),
         ("die fallnummer neun acht eins steht drauf", "neun acht eins"),
+        ("Rückruf unter vierundvierzig null eins, danke", "vierundvierzig null eins"),
     ],
 )
 def test_german_ones_too(text: str, number: str) -> None:
@@ -51,6 +54,7 @@ def test_german_ones_too(text: str, number: str) -> None:
         "grade two, three, four, five and six tears",
         "one, two or three of them had it",
         "BP 120 80, HR 90, sats 98, RR 14, temp 37 2",
+        "he is forty-four, two kids; give ten, twenty or thirty mg, call on two, one at night",
         "ICU has two beds, three vents and four nurses",
     ],
 )

@@ -78,6 +78,11 @@ _INDIAN = re.compile(
     r"(?=, (?:Road|Street|Lane|[A-Z][a-z]+ (?:Nagar|Colony|Hills|Road|Puram|Marg|Layout))))"
     r"(?:, (?:No\.|[A-Z][a-z]+|\d{1,3})(?: (?:No\.|[A-Z][a-z]+|\d{1,3})){0,3}){0,3}"
 )
+# Welsh: "14 Heol y Graig".
+_WELSH = re.compile(
+    r"(?<![\w.,/-])\d{1,3}[A-Za-z]?,? (?:Heol|Ffordd|Stryd|Lôn|Clos|Rhodfa|Maes|Llys|Erw|Trem)(?: [yY]r?)?"
+    r"(?: [^\W\d_a-z][\w'’-]{1,20}){1,2}"
+)
 _SPANISH = re.compile(
     r"(?<!\w)(?:C/|[Cc]alle|[Aa]vda?\.|[Aa]venida|[Pp]laza|[Pp]za\.|[Pp]aseo|[Pp]º|[Cc]amino|[Cc]arretera|[Rr]onda|[Tt]ravesía|[Cc]olonia)\s?(?:de\s|del\s|la\s|las\s|los\s|el\s){0,3}"
     r"[^\W\d_a-z][\w.'-]{1,20}(?:\s(?:de\s|del\s|la\s|y\s){0,2}[^\W\d_a-z][\w.'-]{1,20}){0,3}(?:,?\s(?:nº\s?|n\.º\s?)?\d{1,4}(?:,?\s\d{1,2}[ºª°]?\s?(?:izq|dcha|[A-D])?\.?)?)?"
@@ -134,7 +139,7 @@ def find(source: Source) -> Iterable[Hit]:
 
 def _addresses(source: Source) -> Iterator[Hit]:
     text, places = source.text, source.once(Places)
-    for pattern in (_ENGLISH, _ENGLISH_BLOCK, _HIGHWAY, _GERMAN, _SPANISH, _FRENCH, _INDIAN):
+    for pattern in (_ENGLISH, _ENGLISH_BLOCK, _HIGHWAY, _GERMAN, _SPANISH, _FRENCH, _INDIAN, _WELSH):
         for match in (places.worded if pattern is _SPANISH else places.numbered)(pattern):
             if pattern is _ENGLISH and not _street_like(match[0]):
                 continue

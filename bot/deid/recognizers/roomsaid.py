@@ -306,6 +306,13 @@ _ANY = (
     # "33 Mrs O'Dea, cholangitis", "1) 21F Bolliger", "(Tyrell H., tele 32)", "going to CV-6".
     _said(rf"(?:(?<![^\n])|(?<=[.;:!?] )|(?<=\d\) ))(\d{{1,3}}[A-Z]?),? (?={_PERSON})", "headed", Trust.SURE),
     _said(r"(?<=\d\) )(\d{1,3}[A-HJ-Z]),? (?=[A-ZÄÖÜ][a-zäöüß])", "headed"),
+    _said(
+        r"(?<![^\W_])(?i:male|female|mixed) (?i:surg(?:ical|ery)?|med(?:ical|icine)?|ortho(?:paedics?)?|"
+        r"psych(?:iatric)?|isolation|general) (?i:ward )?(\d{1,2}[A-Z]?)(?![^\W_]|[.,:/]\d| ?%)",
+        "unit",
+        Trust.SURE,
+        near=False,
+    ),
     _said(r"(?<![^\W_])(?i:tele|telemetry|step-?down|pacu|cvicu|ccu) (\d{1,3})(?=[ ]?[).,;!?\n]|\Z)", "unit"),
     _said(
         r"(?<![^\W_])(?:going|moved?|moving|transferred|admitted|sent|up) to ([A-Z]{2,4}-\d{1,3})(?![\w-])",
