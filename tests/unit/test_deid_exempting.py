@@ -30,6 +30,8 @@ def _exempt(text: str, language: str = "en") -> list[str]:
         ("anterior Taylor approach", "en", ["Taylor"]),
         ("Mustard/Senning in 1983", "en", ["Mustard/Senning"]),
         ("the Alaris and the NICU", "en", ["Alaris", "NICU"]),
+        ("the St Jude valve, down the Parker Knoll", "en", ["St Jude valve", "Parker Knoll"]),
+        ("FRCSC in the ICCU", "en", ["FRCSC", "ICCU"]),
         ("sie liegt im Handschuhfach", "de", ["Handschuhfach"]),
     ],
 )
