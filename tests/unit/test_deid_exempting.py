@@ -30,7 +30,7 @@ def _exempt(text: str, language: str = "en") -> list[str]:
         ("anterior Taylor approach", "en", ["Taylor"]),
         ("Mustard/Senning in 1983", "en", ["Mustard/Senning"]),
         ("the Alaris and the NICU", "en", ["Alaris", "NICU"]),
-        ("the St Jude valve, down the Parker Knoll", "en", ["St Jude valve", "Parker Knoll"]),
+        ("the St Jude valve, in a Parker Knoll chair", "en", ["St Jude valve", "Parker Knoll chair"]),
         ("FRCSC in the ICCU", "en", ["FRCSC", "ICCU"]),
         ("sie liegt im Handschuhfach", "de", ["Handschuhfach"]),
     ],
