@@ -88,8 +88,9 @@ def fit(
         for optimiser in optimisers:
             optimiser.param_groups[0]["lr"] = now
         ids, features, mask, tags = padded(batch)
-        late, early = network(ids, features, mask)
-        loss = _loss(late, tags, weights) + EARLY_SHARE * _loss(early, tags, weights)
+        with torch.autocast("cpu", torch.bfloat16):
+            late, early = network(ids, features, mask)
+        loss = _loss(late.float(), tags, weights) + EARLY_SHARE * _loss(early.float(), tags, weights)
         network.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(others, 1.0)

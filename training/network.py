@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from bot.deid.pieces import FEATURES
 
-WIDTH, HEADS, INNER, LAYERS, LONGEST, ENTRIES = 384, 12, 1536, 4, 512, 30522
+WIDTH, HEADS, INNER, LAYERS, LONGEST, ENTRIES = 384, 12, 1536, 6, 512, 30522
 EARLY = 2  # a second head after so many layers tells which pieces need the others
 
 

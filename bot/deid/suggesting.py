@@ -17,10 +17,11 @@ from bot.deid.merging import Scored
 from bot.deid.model import Kind, Source
 
 UNUSUAL = 0.05  # belief that a name or place needs …
-PLAIN = 0.1  # … if it is an ordinary word or a term as well …
+PLAIN = 0.07  # … if it is an ordinary word or a term as well …
 SMALL = 0.25  # … and in small letters …
 LETTER = 0.7  # … if it is a single letter …
-NUMERIC = 0.3  # … and anything that the rules read too, such as numbers, dates and ABBREVIATIONS of wards
+NUMERIC = 0.2  # … and anything that the rules read too, such as numbers and dates …
+LABEL = 0.35  # … but words beside them ("bleep") and ABBREVIATIONS of wards more
 OLD = 90  # years: from here on an age is an identifier, 45 CFR 164.514(b)(2)(i)(C)
 _AGED = re.compile(r"((?:1[89]|[2-8]\d)(?=[MFmfw])|\d(?=L))[MFmfwL]")
 _AGED_IN_WORDS = re.compile(r"(\d{1,2})-?(?:jähr\w*|j|yo[mf]?|yrs?|y/o)", re.I)
@@ -32,6 +33,7 @@ _AMOUNT = re.compile(
 )
 _ITEM = re.compile(r"(?<!\S)([1-9])[.)] ")
 _ITEMS_NEAR = 400  # characters to the items beside
+_NUMBERED = (Kind.OTHER, Kind.DATE)
 _READ_WELL = (Kind.NAME, Kind.PLACE)
 _JOINS = " \t-–'’"
 _MOST_BETWEEN = 3
@@ -56,12 +58,14 @@ def _needed(source: Source, word: Scored) -> float:
     written = source.text[word.start : word.end]
     if not any(char.isalnum() for char in written) or _is_harmless(source.text, word):
         return 2.0
+    if word.kind in _NUMBERED and written.isalpha() and is_plain(written, source.language):
+        return LABEL
     if word.kind not in _READ_WELL or any(char.isdigit() for char in written):
         return NUMERIC
     if len(written) == 1:
         return LETTER
     if word.kind is Kind.NAME and len(written) > 2 and written.isupper() and is_other(fold(written)):
-        return NUMERIC
+        return LABEL
     if not is_plain(written, source.language):
         return UNUSUAL
     return SMALL if written.islower() else PLAIN

@@ -113,6 +113,7 @@ def test_no_place_and_no_organisation_there(text: str, language: str) -> None:
         ("Nacht im [[Marienhospital]], Bett sechs", "de"),
         ("[[St. Josef-Krankenhaus]], Radiologie", "de"),
         ("he works at [[Kessler Foods]] on nights", "en"),
+        ("she's an attorney w/ [[Crane Pruitt LLP]] so chart well", "en"),
         ("Schichtführer bei [[Kugellager Röhrig]] seit Jahren", "de"),
         ("Kind aus der [[Kita Pusteblume]] mit Ausschlag", "de"),
         ("a sophomore of [[Brandt Valley High]] now", "en"),

@@ -43,6 +43,7 @@ def engine() -> Engine:
         ("Apixaban 5 mg 1-0-1, Spiro 25", "de", "Apixaban 5 mg 1-0-1, Spiro 25"),
         ("20 Fr MIC balloon, baseline above 2.4", "en", "20 Fr MIC balloon, baseline above 2.4"),
         ("kommt do u fr nicht, OP di", "de", "kommt [DATUM-1] u [DATUM-2] nicht, OP [DATUM-3]"),
+        ("Biopsie Di vormittag, Labor sa 9:00", "de", "Biopsie [DATUM-1] vormittag, Labor [DATUM-2] 9:00"),
         ("er kommt und so, geht wieder", "de", "er kommt und so, geht wieder"),
         ("Isolation ist Koje 7+8", "de", "Isolation ist Koje [ZIMMER-1]+[ZIMMER-2]"),
         ("Praxis: 3874 Haugschlag 17, Tel. folgt", "de", "Praxis: [ORT-1], Tel. folgt"),

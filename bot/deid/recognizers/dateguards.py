@@ -294,13 +294,16 @@ def _english_weekday(place: Place) -> Trust | None:
     return place.trust
 
 
+_CLOCK = re.compile(r"\s\d{1,2}:\d{2}(?!\d)")
+
+
 def _german_weekday(place: Place) -> Trust | None:
     word = place.text.split()[-1]
     after = place.next
     if after.casefold() in datewords.PART_OF_DAY or len(place.text.split()) > 1:
         return place.trust if after.casefold() != "nacht" or word[0].isupper() else None
-    if _TIME.match(place.after) and not word.islower():
-        return place.trust
+    if _TIME.match(place.after) and (not word.islower() or _CLOCK.match(place.after)):
+        return place.trust if not word.islower() else Trust.SOFT
     if datewords.PAIRED.match(place.after) or datewords.PAIRED_BEFORE.search(place.before[-8:]):
         return place.trust if not word.islower() or word == "mo" else None
     if re.search(r"\d\s?\Z", place.before):

@@ -29,7 +29,7 @@ _STRONG = (
     r"handy|hp|natel|móvil|movil|cel(?:ular)?|portable|landline|festnetz|fijo|fixe|hotline|"
     r"whats ?app|wa|call ?back|"
     r"callback|switchboard|switch|answering service|direct line|back ?line|extensions?|ext|extn|durchwahl|dw|"
-    r"apparat|app|nebenstelle|klappe|dect|pagers?|pgr|pager|bleeps?|beepers?|bleep me|"
+    r"apparat|app|intercoms?|nebenstelle|klappe|dect|pagers?|pgr|pager|bleeps?|beepers?|bleep me|"
     r"pieps(?:er)?|pieper|sucher|"
     r"funk|busca(?:personas)?|interno|anexo|poste|bip|rufnummer|rückruf(?:nummer)?|"
     r"telefonnummer|handynr|telnr|vodafone|"

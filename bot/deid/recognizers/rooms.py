@@ -94,7 +94,7 @@ _SUBJECT = re.compile(
 )
 _LETTERED = re.compile(
     r"(?<![^\W_])(?i:bay|pod|triage|hall(?:way)?|wing|ward|zone|room|cubicle|curtain|pit|unit|station|box|sala|salle|"
-    r"chair|resus|s/r|side ?room|"
+    r"chair|resus|s/r|side ?room|stretcher|trolley|gurney|"
     r"theatre) ([A-HJ-Z])(?=[\s.,;:=)?!]|\Z)(?! ?[&.]\w)",
 )
 _NAMED = re.compile(

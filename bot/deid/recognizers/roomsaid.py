@@ -260,6 +260,11 @@ _ANY = (
         Trust.SURE,
     ),
     _said(r"(?:(?<![^\n])|(?<=[.;:!?,] ))([A-Z]\d{1,2}-\d{1,2})(?= [a-zäöü]{3,})", "subject"),
+    _said(
+        r"(?<![\w-])([A-H]-(?:pod|Pod|POD|bay|Bay|wing|Wing) \d{1,3})(?![^\W_]|[.,:/]\d| ?%)",
+        "wing",
+        Trust.SURE,
+    ),
     # "pod D, 41", "OR B", "side room ii", "Five West, 12 window".
     _said(
         r"(?<![^\W_])(?i:pod|bay|zone|ward|wing|resus) [A-Z],? (?:bed )?(\d{1,3})(?![^\W_]|[.,:/]\d| ?%)",

@@ -23,7 +23,7 @@ UNITS = (
     r"ED|ER|A&E|L&D|LDR|OBS|MDU|SSU|CICU|IMCU|IMC|ITS|ICUs|HCU|KDU|ZNA|INA|UCI|USC"
 )
 GERMAN = (
-    r"zi\.?|zim\.?|zimmern?|bett(?:en|platz|pl)?\.?|stat\.?|station(?:en)?|st\.|koje|kabine|box|"
+    r"zi\.?|zim\.?|zimmern?|bett(?:en|platz|pl)?\.?|stat\.?|stg\.?|station(?:en)?|st\.|koje|kabine|box|"
     r"saal|säle|op(?:-saal)?|platz|"
     r"bettenplatz|bettplatz|einheit|ebene|its|intensiv|imc|zna|schockraum|kreißsaal|kreissaal|"
     r"behandlungszimmer|angio|raum|eingriffsraum"
