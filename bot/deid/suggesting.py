@@ -44,6 +44,8 @@ def suggested(source: Source, words: Iterable[Scored]) -> list[Scored]:
     """The spans that the tagger suggests; neighbours of one kind are one span, with the highest belief."""
     spans: list[Scored] = []
     for word in words:
+        if word.score < UNUSUAL:  # the least that any word needs; most words have less
+            continue
         initial = bool(spans) and _is_initial(source.text, spans[-1], word)
         if word.score < (UNUSUAL if initial else _needed(source, word)):
             continue

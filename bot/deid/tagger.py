@@ -22,7 +22,7 @@ from bot.deid.pieces import FEATURES, Pieces, Vocabulary
 
 WINDOW, OVERLAP = 222, 40  # pieces in one window as in training, and how many of them the next one sees again
 LONG = 2 * WINDOW  # a text of more pieces is read in smaller windows, which end where a sentence does:
-SMALL, SMALL_OVERLAP = 62, 16  # (the overlap is for what has no sentences)
+SMALL, SMALL_OVERLAP = 126, 16  # (the overlap is for what has no sentences)
 DOUBT = 0.02  # where the lower layers believe less than this in any identifier, their word is the last
 NEAR = 4  # of a long text the upper layers see only so many pieces around those that are in doubt
 GROW = 0.5  # a word beside a span belongs to it from this share of the asked belief on
