@@ -71,6 +71,7 @@ log = logging.getLogger(__name__)
 
 ROLES = ("sync", "worker", "web")
 _DRAIN_SECONDS = 10.0
+_LEAVE_SECONDS = 5.0  # for what is being de-identified, of which nothing is kept
 _DAY = timedelta(days=1)
 _WORKED = timedelta(minutes=2)  # a worker that worked for so long starts again at once
 
@@ -198,6 +199,7 @@ class Curbside:
                 await _cancel([*tasks, *beside, *([engine] if engine else [])])
                 if server is not None:
                     await server.stop()
+                await self._house.part(Deidentifier).threads.ended(_LEAVE_SECONDS)
 
     async def _drain(self, engine: asyncio.Task[None] | None) -> None:
         log.info("stopping: finishing what is in hand")

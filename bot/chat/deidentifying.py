@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -36,6 +37,7 @@ class Threads:
         self._most = most_stuck
         self._stuck = 0
         self._lock = threading.Lock()
+        self._under_way: set[threading.Thread] = set()
 
     async def run(self, work: Callable[[], _T], seconds: float) -> _T:
         """The result of `work`; raises TimeoutError, Stuck, or what `work` raises."""
@@ -58,7 +60,10 @@ class Threads:
                     self._stuck -= 1
                 late = True
 
-        threading.Thread(target=call, name="deid", daemon=True).start()
+        thread = threading.Thread(target=call, name="deid", daemon=True)
+        with self._lock:
+            self._under_way = {one for one in self._under_way if one.is_alive()} | {thread}
+            thread.start()
         try:
             async with asyncio.timeout(seconds):
                 return await done
@@ -68,6 +73,20 @@ class Threads:
                     late = True
                     self._stuck += 1
             raise
+
+    async def ended(self, seconds: float) -> bool:
+        """Wait for what is under way, before the process ends; False if something is left after `seconds`.
+
+        A daemon that is within the model's C++ when the interpreter goes away aborts the whole process.
+        """
+        until = time.monotonic() + seconds
+
+        def join() -> bool:
+            for thread in self._under_way:
+                thread.join(max(0.0, until - time.monotonic()))
+            return not any(thread.is_alive() for thread in self._under_way)
+
+        return await asyncio.to_thread(join)
 
     @staticmethod
     def _tell(

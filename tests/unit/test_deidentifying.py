@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import subprocess
+import sys
+import threading
 from collections.abc import Mapping
 
 import pytest
 
-from bot.chat.deidentifying import Deidentifier
+from bot.chat.deidentifying import Deidentifier, Threads
 from bot.deid.engine import Engine
 
 
@@ -40,3 +44,45 @@ async def test_it_is_not_loaded_because_its_versions_are_known() -> None:
     assert deidentifier.versions is not None and not deidentifier.loaded
     await deidentifier.warm()
     assert deidentifier.loaded
+
+
+async def _given_up(threads: Threads) -> threading.Event:
+    """Begin what nobody waits for any more, and that ends when the event is set."""
+    release = threading.Event()
+    with pytest.raises(TimeoutError):
+        await threads.run(release.wait, 0.05)
+    return release
+
+
+async def test_what_is_under_way_is_waited_for_but_not_for_ever() -> None:
+    threads = Threads()
+    assert await threads.ended(0.0)
+    release = await _given_up(threads)
+    assert not await threads.ended(0.05)
+    ending = asyncio.create_task(threads.ended(30.0))
+    release.set()
+    assert await ending
+
+
+_STOPPED = """
+import asyncio, sys
+from bot.chat.deidentifying import Deidentifier, shipped
+
+async def main():
+    deidentifier = Deidentifier(shipped)
+    warming = asyncio.create_task(deidentifier.warm())
+    await asyncio.sleep(float(sys.argv[1]))
+    warming.cancel()
+    await asyncio.gather(warming, return_exceptions=True)
+    assert await deidentifier.threads.ended(60.0)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("after", [0.02, 0.2, 0.35])
+def test_a_process_stopped_while_it_loads_the_model_does_not_abort(after: float) -> None:
+    stopped = subprocess.run(
+        [sys.executable, "-c", _STOPPED, str(after)], capture_output=True, text=True, timeout=120
+    )
+    assert stopped.returncode == 0, stopped.stderr
