@@ -111,7 +111,7 @@ class Clinician(Device):
 
     async def join(self, room_id: str) -> None:
         """Join, and return once the room is known here."""
-        await self.request("POST", f"{API}/join/{quoted(room_id)}", {}, retry=True)
+        await self._enter(room_id)
         await self._joined(room_id)
 
     async def invite(self, room_id: str, user_id: str) -> None:

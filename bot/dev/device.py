@@ -406,11 +406,19 @@ class Device:
             self._spawn(self._accept(room_id))
 
     async def _accept(self, room_id: str) -> None:
-        for pause in (1.0, 2.0, 4.0, 8.0):  # a homeserver sends its invitation out before it knows it
+        try:
+            await self._enter(room_id)
+        except (MatrixError, TimeoutError) as error:
+            _log.warning("invitation not accepted: %s", getattr(error, "errcode", "timeout"))
+
+    async def _enter(self, room_id: str) -> None:
+        """Ask to join; again for some seconds where a homeserver sent its invitation before it knew of it."""
+        for pause in (0.5, 1.0, 2.0, 4.0, 0.0):
             try:
                 await self.request("POST", f"{API}/join/{quoted(room_id)}", {}, retry=True)
-            except (MatrixError, TimeoutError) as error:
-                _log.warning("invitation not accepted: %s", getattr(error, "errcode", "timeout"))
+            except MatrixError:
+                if room_id not in self._invited or not pause:
+                    raise
                 await asyncio.sleep(pause)
             else:
                 return
