@@ -23,6 +23,7 @@ UNSEEN = (
     "dev11_de1",
     "dev11_us",
     *(f"dev14_{writer}" for writer in ("de", "uk", "us", "world")),
+    *(f"dev16_{writer}" for writer in ("de", "ukau", "us")),
 )
 _MARK = re.compile(r"\[\[([A-Z]+):((?:(?!\[\[|\]\]).)+?)\]\]", re.S)
 _BORDER = re.compile(r"(?m)^---[ \t]*$\n?")

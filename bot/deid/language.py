@@ -24,6 +24,7 @@ _ELSEWHERE = re.compile("[ąćčďđėęěğģīįıķļłńňőřśšşșťțţ
 _PART = 6  # words at least, of a part that is judged on its own
 _KNOWN = 0.08  # of the words, known to the main language: less is another language
 _MANY = 12  # words: from here on that share counts
+_ACRONYM = 4  # letters of an abbreviation in capitals, at most
 _LONGEST = 20_000  # characters looked at, from the beginning, the middle and the end
 
 _LISTS = {
@@ -180,10 +181,14 @@ def _parts(text: str) -> Iterator[list[str]]:
 def _judged(words: Sequence[str], groups: bool) -> _Part:
     part = _Part()
     points, known = part.points, part.known
+    shouted = 2 * sum(map(str.isupper, words)) > len(words)
     for written in words:
         word = written.casefold()
         part.letters += len(word)
         found = _WEIGHTS.get(word)
+        if found is not None and not shouted and written.isupper() and 1 < len(written) <= _ACRONYM:
+            # "AF" is no Danish word.
+            found = {language: weight for language, weight in found.items() if language in SUPPORTED}
         if found is None and not word.isalpha():
             found = _WEIGHTS.get(word.rstrip(".")) or _elided(word)
         if found is not None:

@@ -10,17 +10,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from bot.deid.lexicon.terms import is_other
+from bot.deid.lexicon.terms import is_clinical, is_other
 from bot.deid.lexicon.tokens import is_plain
 from bot.deid.lexicon.words import fold
 from bot.deid.merging import Scored
 from bot.deid.model import Kind, Source
 
-UNUSUAL = 0.05  # belief that a name or place needs …
-PLAIN = 0.07  # … if it is an ordinary word or a term as well …
+UNUSUAL = 0.03  # belief that a name or place needs …
+PLAIN = 0.05  # … if it is an ordinary word or a term as well …
+CLINICAL = 0.2  # … or a clinical noun, and taken for somebody …
 SMALL = 0.25  # … and in small letters …
 LETTER = 0.7  # … if it is a single letter …
-NUMERIC = 0.2  # … and anything that the rules read too, such as numbers and dates …
+NUMERIC = 0.13  # … and anything that the rules read too, such as numbers and dates …
 LABEL = 0.35  # … but words beside them ("bleep") and ABBREVIATIONS of wards more
 OLD = 90  # years: from here on an age is an identifier, 45 CFR 164.514(b)(2)(i)(C)
 _AGED = re.compile(r"((?:1[89]|[2-8]\d)(?=[MFmfw])|\d(?=L))[MFmfwL]")
@@ -70,7 +71,9 @@ def _needed(source: Source, word: Scored) -> float:
         return LABEL
     if not is_plain(written, source.language):
         return UNUSUAL
-    return SMALL if written.islower() else PLAIN
+    if written.islower():
+        return SMALL
+    return CLINICAL if word.kind is Kind.NAME and is_clinical(fold(written)) else PLAIN
 
 
 def _is_harmless(text: str, word: Scored) -> bool:

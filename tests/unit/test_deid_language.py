@@ -13,6 +13,8 @@ KNOWN = {
         "62M POD2 lap chole, temp 38.9, wbc 14, cx pending. start zosyn or wait",
         "any1 seen a rash like this after lamotrigine?? pt is 19f, day 10",
         "can someone cover my clinic tmrw am, kid is sick",
+        "Q for EP: Medtronic Azure, AAIR, 4% AF burden, longest run 14 h. The trials seem to point in "
+        "different directions. Anticoagulate? pt is 76, HAS-BLED 2",
         "K 6.8, no ecg changes, gave calcium + insulin, rpt 6.5. dialyse?",
         "Dear colleague, thank you for seeing this man with progressive dysphagia. Kind regards",
         "CXR RLL infiltrate, plt 84, K 3.1, NKDA, on RA",

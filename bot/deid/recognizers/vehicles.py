@@ -64,8 +64,9 @@ _SWISS = re.compile(
 # Plates of South Africa, and what a few words behind somebody's car or drive has the form of a plate.
 _CAPE = re.compile(r"(?<![\w-])C(?:A|Y|F|J|X|AA|AW|BS|EY|FM) (?!125)\d{3}[ -]\d{3}(?![\w-])")
 _DRIVEN = re.compile(
-    r"(?<![^\W_])(?:drives?|driving|drove|parked|truck|trailer|pickup|plate|car(?: park)?|fährt|fuhr|gesehen|"
-    r"parkt|Auto|Wagen|Traktor|Moped|Motorrad|Kombi|Bus|LKW|Anhänger|Taxi|Taxifahrer(?:in)?)(?![^\W_])"
+    r"(?<![^\W_])(?:drives?|driving|drove|parked|truck|trailer|pickup|ute|van|lorry|bakkie|plate|"
+    r"car(?: park)?|fährt|fuhr|gesehen|parkt|Auto|Wagen|Traktor|Moped|Motorrad|Kombi|Bus|LKW|Anhänger|"
+    r"Taxi|Taxifahrer(?:in)?)(?![^\W_])"
     r"[^.;:\n]{1,40}?"
     r"(?<![\w.,/-])([A-Z]{2,3} \d{3,4}|[A-ZÄÖÜ]{1,3} [A-Z]{2} \d{1,4}|[A-Z]{2} \d{2} [A-Z]{2}|"
     r"\d[A-Z] \d{4}|[A-Z]{3}-?\d{3,4})"
