@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -57,6 +60,8 @@ def text(files: tuple[str, ...], as_json: bool, jsonl: tuple[str, str] | None, l
     if jsonl is not None:
         if files:
             raise click.UsageError("--jsonl takes its input from IN: name no other file.")
+        if _same(*jsonl):
+            raise click.UsageError("--jsonl: IN and OUT are the same file.")
         wrong = _batch(_engine(), *jsonl, language)
     else:
         wrong = _each(files or ("-",), as_json, language)
@@ -143,11 +148,18 @@ def _read(name: str) -> tuple[str, dict[str, Any] | None]:
         return "", {"error": {"code": "unreadable", "message": "is no text in UTF-8"}}
 
 
+def _same(source: str, target: str) -> bool:
+    try:
+        return "-" not in (source, target) and Path(source).samefile(target)
+    except OSError:  # one of them is not there
+        return False
+
+
 def _batch(engine: Engine, source: str, target: str, language: str | None) -> int:
     """Line by line, so that a batch of any size takes little memory; returns how many lines were wrong."""
     wrong = count = 0
     try:
-        with click.open_file(source, "rb") as lines, click.open_file(target, "w", encoding="utf-8") as out:
+        with click.open_file(source, "rb") as lines, _written(target) as out:
             for count, line in enumerate(lines, 1):
                 if line.strip():
                     wrong += _one(engine, line, count, language, out)
@@ -159,15 +171,41 @@ def _batch(engine: Engine, source: str, target: str, language: str | None) -> in
     return wrong
 
 
+@contextmanager
+def _written(target: str) -> Iterator[IO[Any]]:
+    """A file that is there once all is written to it; what is no plain file is written to as it is."""
+    path = Path(target)
+    if target == "-" or (path.exists() and not path.is_file()):
+        with click.open_file(target, "w", encoding="utf-8") as out:
+            yield out
+        return
+    path = path.resolve()  # what a link leads to is written anew, not the link
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        try:
+            out = part.open("x", encoding="utf-8")
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, target) from None
+        with out:
+            if path.exists():
+                shutil.copymode(path, part)
+            yield out
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def _one(engine: Engine, line: bytes, number: int, language: str | None, out: IO[Any]) -> int:
     """One line of a batch; 1 if it could not be done."""
     found: dict[str, Any]
+    name = None
     try:
         given = json.loads(line)
-        words, name = _text(given["text"]), given.get("id")
+        name = _id(given.get("id"))
+        words = _text(given["text"])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        sentence = 'is no object with "id" and "text"'
-        name, found = None, {"error": {"code": "bad-line", "message": sentence}}
+        sentence = 'is no object with "id" and "text" in Unicode'
+        found = {"error": {"code": "bad-line", "message": sentence}}
     else:
         found = _looked_at(engine, words, language)
     error = found.get("error")
@@ -178,9 +216,16 @@ def _one(engine: Engine, line: bytes, number: int, language: str | None, out: IO
     return int(error is not None)
 
 
+def _id(value: object) -> object:
+    """An id as it came; ValueError for one that no JSON in UTF-8 can give back: NaN, half a character."""
+    json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    return value
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError("text")
+    value.encode()  # ValueError for half a character
     return value
 
 

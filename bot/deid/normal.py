@@ -74,11 +74,10 @@ def normalise(text: str) -> Normalised:
                 here = end
                 continue
         if text[here] == "\r":
-            # One line break, whichever way it was written.
-            here += 1
-            if here == len(text) or text[here] != "\n":
-                parts.append("\n")
-                at.append(here - 1)
+            # One line break, whichever way it was written; it begins with its first character.
+            parts.append("\n")
+            at.append(here)
+            here += 2 if text.startswith("\r\n", here) else 1
             continue
         end = _cluster(text, here)
         shown = _shown(text[here:end])

@@ -205,6 +205,12 @@ def _shape(content: Mapping[str, Any]) -> None:
     _decoded(str(content["after"]["key"])), str(content["attested"]["by"]), str(content["attested"]["as"])
     for one in content["files"]:
         str(one["hmac_sha256"])
+    for name in ("found", "restored", "warnings", "versions"):
+        if not isinstance(content[name], dict):
+            raise TypeError(name)
+    str(content["house"]), str(content["made_at"]), str(content["language"])
+    attested = content["attested"]
+    str(attested["at"]), str(attested["consent"]), str(attested["words"])
 
 
 def _counted(found: Mapping[str, int]) -> dict[str, int]:

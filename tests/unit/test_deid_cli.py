@@ -134,12 +134,66 @@ def test_a_batch_goes_on_after_bad_lines(tmp_path: Path) -> None:
     source.write_text("\n".join(lines) + "\n", "utf-8")
     result = deid("--jsonl", str(source), str(target))
     out = [json.loads(line) for line in target.read_text("utf-8").splitlines()]
-    assert [line["id"] for line in out] == [7, None, None, None, "pl", "de"]
+    assert [line["id"] for line in out] == [7, None, "x", None, "pl", "de"]
     assert [line.get("line") for line in out] == [None, 2, 4, 5, 6, None]
     assert "48151623" not in target.read_text("utf-8") and "Pacjentka" not in target.read_text("utf-8")
     assert "line 2: is no object" in result.stderr and "7 lines, 4 not done" in result.stderr
     assert result.exit_code == 1
     assert deid("--jsonl", str(tmp_path / "none"), str(target)).exit_code == 1
+
+
+def test_a_bad_line_has_its_id_and_what_no_output_can_hold_is_a_bad_line(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    lines = [
+        '{"id": "b7", "text": null}',
+        '{"id": 2, "text": "Broken \\ud83d"}',
+        '{"id": "\\ud83d", "text": "fine"}',
+        '{"id": NaN, "text": "fine"}',
+        '{"id": 1e999, "text": "fine"}',
+        json.dumps({"id": {"n": 3}, "text": TEXT}),
+    ]
+    source.write_text("\n".join(lines), "utf-8")
+    assert deid("--jsonl", str(source), str(target)).exit_code == 1
+    out = [json.loads(line) for line in target.read_text("utf-8").splitlines()]
+    assert [line["id"] for line in out] == ["b7", 2, None, None, None, {"n": 3}]
+    assert [line.get("error", {}).get("code") for line in out] == ["bad-line"] * 5 + [None]
+
+
+def test_a_batch_does_not_write_over_its_input(tmp_path: Path) -> None:
+    source, link = tmp_path / "in.jsonl", tmp_path / "link.jsonl"
+    source.write_text(json.dumps({"id": 1, "text": TEXT}), "utf-8")
+    link.symlink_to(source)
+    for target in (source, link):
+        result = deid("--jsonl", str(source), str(target))
+        assert result.exit_code == 2 and "IN and OUT are the same file" in result.output
+    assert "48151623" in source.read_text("utf-8")
+
+
+def test_a_batch_that_breaks_off_leaves_no_half_of_its_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text(json.dumps({"id": 1, "text": TEXT}), "utf-8")
+    target.write_text("before", "utf-8")
+    target.chmod(0o600)
+
+    def stop(_self: Engine, _text: str, _language: str | None = None) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Engine, "find", stop)
+        assert deid("--jsonl", str(source), str(target)).exit_code == 1
+    assert target.read_text("utf-8") == "before" and set(tmp_path.iterdir()) == {source, target}
+    assert deid("--jsonl", str(source), str(target)).exit_code == 0
+    assert json.loads(target.read_text("utf-8"))["id"] == 1 and set(tmp_path.iterdir()) == {source, target}
+    assert target.stat().st_mode & 0o777 == 0o600
+    nowhere = tmp_path / "none" / "out.jsonl"
+    assert f"{nowhere} cannot be used" in str(deid("--jsonl", str(source), str(nowhere)).exception)
+    link = tmp_path / "link.jsonl"
+    link.symlink_to(target)
+    for other in (str(link), os.devnull):
+        assert deid("--jsonl", str(source), other).exit_code == 0
+    assert link.is_symlink() and not target.is_symlink()
 
 
 def test_a_batch_through_pipes() -> None:
@@ -237,6 +291,11 @@ def test_who_attested_is_confirmed_by_the_authors_own_copy(receipt: Path) -> Non
 def test_a_receipt_that_was_altered_or_is_none_is_refused(receipt: Path) -> None:
     receipt.write_text(receipt.read_text("utf-8").replace("Grey Heron", "Blue Heron"), "utf-8")
     assert "was altered" in str(deid("verify", str(receipt)).exception)
+    content = json.loads(receipt.read_text("utf-8"))["receipt"]
+    for lacks in ("found", "restored", "warnings", "versions", "house", "language"):
+        short = {name: value for name, value in content.items() if name != lacks}
+        receipt.write_text(receipts.write(short, b"s" * 32), "utf-8")
+        assert "it is no receipt" in str(deid("verify", str(receipt)).exception), lacks
     receipt.write_text("{}", "utf-8")
     assert "it is no receipt" in str(deid("verify", str(receipt)).exception)
     receipt.unlink()

@@ -80,6 +80,17 @@ def test_burned_in_text_is_covered_and_no_other_reader_finds_it() -> None:
     assert before or not tesseract
 
 
+def test_small_text_in_a_large_picture_is_found() -> None:
+    image = Image.new("RGB", (3072, 96), (255, 255, 255))
+    for left in range(100, 3000, 700):
+        ImageDraw.Draw(image).text(
+            (left, 40), "John Smith 4839201", fill=(20, 20, 20), font=font("DejaVuSans.ttf", 9)
+        )
+    found = [box.bounds for box in ocr.find(np.asarray(image))]
+    for left in range(100, 3000, 700):
+        assert any(box[0] < left + 10 and box[2] > left + 80 for box in found)
+
+
 def _legible(tesseract: str, data: bytes, texts: list[str]) -> int:
     """How many of these texts another reader can make out, in part at least."""
     done = subprocess.run(

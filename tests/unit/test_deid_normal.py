@@ -49,6 +49,16 @@ def test_the_way_back_covers_whole_characters() -> None:
     assert written[slice(*normal.original(2, 3))] == "e\u0301\u0302"
 
 
+def test_a_line_break_of_two_characters_is_no_part_of_what_stands_before_it() -> None:
+    written = "Keller\r\nAnna\r\n\r\nMüller\r"
+    normal = normalise(written)
+    assert normal.text == "Keller\nAnna\n\nMüller\n"
+    for name in ("Keller", "Anna", "Müller"):
+        start = normal.text.index(name)
+        assert written[slice(*normal.original(start, start + len(name)))] == name
+    assert written[slice(*normal.original(6, 7))] == "\r\n"
+
+
 _CHARS = st.one_of(
     st.characters(exclude_categories=["Cs"]),
     st.sampled_from("a\u0301\u200b\ufb01\r\n\u00a0\u0410K1\uff11\u202e\u1112\u1161\u11ab\ufe0f\u20e3²"),

@@ -39,8 +39,8 @@ def pages(data: bytes, limits: Limits, clock: Clock) -> tuple[list[Page], int]:
     for page in told["pages"]:
         shown = next(each)
         drawn = next(each) if page["drawn"] else None
-        boxes = tuple((left, bottom, right, top) for left, bottom, right, top in page["boxes"])
-        read.append(Page(shown, float(page["scale"]), float(page["height"]), str(page["text"]), boxes, drawn))
+        boxes = tuple((left, top, right, bottom) for left, top, right, bottom in page["boxes"])
+        read.append(Page(shown, str(page["text"]), boxes, drawn))
     return read, int(told["metadata"])
 
 

@@ -57,8 +57,6 @@ def _decoded(data: bytes, kind: str, limits: Limits) -> tuple[dict[str, Any], li
         pages, thrown = pdfpages.read(data, limits)
         told = [
             {
-                "scale": page.scale,
-                "height": page.height,
                 "text": page.text,
                 "boxes": [[round(side, 1) for side in box] for box in page.boxes],
                 "drawn": page.drawn is not None,

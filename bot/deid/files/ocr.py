@@ -30,13 +30,13 @@ _READ_LONGEST = 1200
 def find(pixels: Pixels) -> list[Box]:
     """Every place with text, in pixels: upright, turned and inverted, dim and small text too.
 
-    Three looks: as it is, inverted, and larger with contrast evened out. A place of which the network is not
-    sure and in which nothing can be read is none: grain, rivets, coins.
+    Three looks: as it is, inverted, and larger (never smaller than it is) with contrast evened out. A place
+    of which the network is not sure and in which nothing can be read is none: grain, rivets, coins.
     """
     longest = max(pixels.shape[:2])
     found = _look(pixels, min(max(longest, 736), 1024))
     found += _look(255 - pixels, min(max(longest, 640), 800))
-    found += _look(pixels, min(max(longest * 3 // 2, 1024), 2048), even=True)
+    found += _look(pixels, max(min(max(longest * 3 // 2, 1024), 2048), longest), even=True)
     sure = [box for box, belief in found if belief >= _SURE]
     sure += [box for box, belief in found if belief < _SURE and _legible(pixels, box)]
     return apart(sure)

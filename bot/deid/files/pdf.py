@@ -1,8 +1,9 @@
 """PDFs: rebuilt from their text and from what is drawn on their pages. Nothing of the original file is
 copied.
 
-Text is extracted, de-identified over all pages at once (so that one person has one tag), and set anew. What
-is drawn besides – pictures, scans, curves – is rendered without the text and covered like any other picture.
+Text that can be seen is extracted, de-identified over all pages at once (so that one person has one tag), and
+set anew; where a font does not tell what its characters mean, the page is covered as a picture. What is drawn
+besides – pictures, scans, curves – is rendered without the text and covered like any other picture.
 Annotations, forms, scripts, attachments, layers, links, outlines and metadata have no way into the new file.
 Each page becomes one page, as high as it has to be, so that both can be compared side by side.
 """
@@ -14,6 +15,7 @@ import threading
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -21,7 +23,7 @@ from xml.sax.saxutils import escape
 from bot.deid.files import decoder
 from bot.deid.files.covering import Clock, Covered, comparison, cover, encode
 from bot.deid.files.model import Box, Cleaned, CleanFile, Counts, Options, Pixels, Reason, Refused
-from bot.deid.files.pdfpages import SHOWN_WIDTH, Corners, Page, render, scale_for
+from bot.deid.files.pdfpages import SHOWN_WIDTH, Page, Sides, render, scale_for
 from bot.deid.model import Result, Span
 
 _PDFIUM = threading.Lock()  # PDFium may be used by one thread at a time
@@ -178,23 +180,30 @@ def _first_height(data: bytes) -> int:
 def _frames(page: Page, start: int, spans: Sequence[Span]) -> list[Box]:
     """Where replaced text stood, line by line, in pixels of the page as it was shown."""
     found: list[Box] = []
-    height = page.height
     for span in spans:
-        line: list[Corners] = []
-        for at in range(max(0, span.start - start), min(len(page.boxes), span.end - start)):
-            left, bottom, right, top = page.boxes[at]
-            if right <= left or top <= bottom:
-                continue
-            if line and (bottom > max(one[3] for one in line) or top < min(one[1] for one in line)):
-                found.append(_framed(line, height, page.scale))
+        signs = page.boxes[max(0, span.start - start) : max(0, span.end - start)]
+        signs = tuple(one for one in signs if one[0] < one[2] and one[1] < one[3])
+        first, last = (0, 2) if _goes_down(signs) else (1, 3)
+        line: list[Sides] = []
+        for sign in signs:
+            if line and (
+                sign[first] > max(one[last] for one in line) or sign[last] < min(one[first] for one in line)
+            ):
+                found.append(_framed(line))
                 line = []
-            line.append(page.boxes[at])
+            line.append(sign)
         if line:
-            found.append(_framed(line, height, page.scale))
+            found.append(_framed(line))
     return found
 
 
-def _framed(line: Sequence[Corners], height: float, scale: float) -> Box:
-    left, bottom = min(one[0] for one in line), min(one[1] for one in line)
-    right, top = max(one[2] for one in line), max(one[3] for one in line)
-    return Box.around(left * scale, (height - top) * scale, right * scale, (height - bottom) * scale)
+def _goes_down(signs: Sequence[Sides]) -> bool:
+    """Whether a line of these goes down or up, as on a page that lies on its side."""
+    beside = sum(one[1] < other[3] and other[1] < one[3] for one, other in pairwise(signs))
+    below = sum(one[0] < other[2] and other[0] < one[2] for one, other in pairwise(signs))
+    return below > beside
+
+
+def _framed(line: Sequence[Sides]) -> Box:
+    lefts, tops, rights, bottoms = zip(*line, strict=True)
+    return Box.around(min(lefts), min(tops), max(rights), max(bottoms))
