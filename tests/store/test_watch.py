@@ -6,6 +6,8 @@ import asyncio
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,12 @@ from sqlalchemy import select
 
 from bot.chat import CHAT
 from bot.chat.deidentifying import MOST_STUCK, Deidentifier
-from bot.chat.desk import Desk
+from bot.chat.desk import Desk, RoomFacts
 from bot.chat.dispatch import Dispatcher
 from bot.deid.engine import Engine
+from bot.directory.hospital import store as hospitals
+from bot.directory.hospital.rules import Hospital
+from bot.directory.service import hospitals_of
 from bot.kernel import outbox
 from bot.kernel.clock import ManualClock
 from bot.kernel.db import Database, Tx
@@ -29,6 +34,11 @@ from tests.support.hall import ADA, BOT, BRAIN, EVE, HEART, MIRA, MODS, Hall
 
 DM_EVE = f"dm:{EVE}"
 NAMED = "K+ 6.1 in this lady, MRN 48151623, would you dialyse tonight?"
+FAR_BOT = "@curbside:far"
+POLL = {
+    "m.text": [{"body": "A poll"}],
+    "m.poll": {"question": {"m.text": [{"body": NAMED}]}, "answers": [{"m.id": "1", "m.text": "yes"}]},
+}
 NETWORK = """
 name = "Lakeland"
 [spaces.medicine]
@@ -63,6 +73,11 @@ class Watched(Hall):
         self.dispatcher = Dispatcher(self.house, [CHAT, MODERATION, WATCH])
         self.load(lambda: Engine(None))
         self.refused = False
+        self.open_chat = False  # the direct chats are not encrypted
+
+    async def facts(self, tx: Tx, bot: str, room: str) -> RoomFacts | None:
+        found = await super().facts(tx, bot, room)
+        return replace(found, encrypted=not self.open_chat) if found and found.direct else found
 
     def load(self, engine: Any) -> None:
         self.house.parts[Deidentifier] = Deidentifier(engine)  # type: ignore[index]
@@ -170,15 +185,166 @@ async def test_what_is_left_alone(hall: Watched) -> None:
     await hall.says(EVE, "Amiodarone or bisoprolol in a 71 y/o with EF 30 %? Guideline says 200 mg.")
     await hall.says(EVE, f"!ping {NAMED}")
     await hall.says(BOT, NAMED)
-    await hall.says(EVE, NAMED, **{"org.curbside": {"v": 1}})
+    await hall.hears(BOT, HEART, "m.poll.start", POLL)
     await hall.says(EVE, NAMED, DM_EVE)
     await hall.hears(EVE, HEART, "m.room.message", {})  # one that was removed
-    await hall.says(
-        EVE, f"> <{ADA}> {NAMED}\n\nyes", **{"m.relates_to": {"m.in_reply_to": {"event_id": "$x"}}}
-    )
+    await hall.hears(EVE, HEART, "m.room.topic", {"body": NAMED}, state_key="")
+    await hall.says(EVE, f"> <{ADA}> K+ 6.1\n\nyes", reply="$x")
     assert hall.redacted == []
     assert counted("clean") == before + 2
     assert await hall.kept() == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("m.poll.start", POLL),
+        (
+            "org.matrix.msc3381.poll.start",
+            {
+                "org.matrix.msc3381.poll.start": {
+                    "question": {"org.matrix.msc1767.text": "Dialyse tonight?", "body": "Dialyse tonight?"},
+                    "answers": [{"id": "1", "org.matrix.msc1767.text": NAMED}, {"id": "2"}],
+                }
+            },
+        ),
+        ("m.sticker", {"body": NAMED, "url": "mxc://hs/3", "info": {}}),
+        ("m.room.message", {"msgtype": "m.location", "body": NAMED, "geo_uri": "geo:52,13"}),
+        (
+            "m.room.message",
+            {
+                "msgtype": "m.location",
+                "body": "Location",
+                "org.matrix.msc3488.location": {"uri": "geo:52,13", "description": NAMED},
+            },
+        ),
+        ("m.room.message", {"msgtype": "org.example.card", "body": NAMED}),
+        ("m.room.message", {"body": NAMED}),
+        ("m.room.message", {"msgtype": ["m.text"], "body": NAMED}),
+        ("org.matrix.msc1767.message", {"org.matrix.msc1767.text": NAMED}),
+        ("m.message", {"m.text": [{"mimetype": "text/html", "body": "<b>MRN</b> 48151623"}]}),
+    ],
+)
+async def test_whatever_else_holds_words_is_looked_at_and_to_be_written_again(
+    hall: Watched, kind: str, content: dict[str, Any]
+) -> None:
+    event = await hall.hears(EVE, HEART, kind, content)
+    assert hall.redacted == [event]
+    assert "a record number" in hall.last(DM_EVE) and "Write it again without that" in hall.last(DM_EVE)
+    assert "✅" not in hall.last(DM_EVE)
+    with pytest.raises(AssertionError, match="no message with"):
+        await hall.taps(EVE, "✅", DM_EVE)
+
+
+async def test_words_beside_the_body_of_a_text_are_looked_at(hall: Watched) -> None:
+    extensible = await hall.says(EVE, "see below", **{"org.matrix.msc1767.text": NAMED})
+    relation = {"m.relates_to": {"rel_type": "m.replace", "event_id": "$first"}}
+    no_edit = await hall.says(EVE, NAMED, **relation)  # clients show it as a message
+    outer = await hall.says(EVE, NAMED, **relation, **{"m.new_content": {"msgtype": "m.text", "body": "see"}})
+    assert hall.redacted == [extensible, no_edit, outer]
+
+
+async def test_what_a_reply_quotes_is_removed_and_not_offered(hall: Watched) -> None:
+    quoted = await hall.says(EVE, f"> <{ADA}> hello\n> {NAMED}\n\nyes, tonight", reply="$x")
+    assert hall.redacted == [quoted]
+    assert "yes, tonight" in hall.last(DM_EVE) and "dialyse" not in hall.last(DM_EVE)
+    await hall.taps(EVE, "✅", DM_EVE)
+    assert hall.last(HEART).endswith("yes, tonight") and "dialyse" not in hall.last(HEART)
+    formatted = f"<mx-reply><blockquote>In reply to {ADA}<br>{NAMED}</blockquote></mx-reply>no, <b>later</b>"
+    hidden = await hall.says(
+        EVE, f"> <{ADA}> hello\n\nno, later", reply="$x",
+        format="org.matrix.custom.html", formatted_body=formatted,
+    )  # fmt: skip
+    assert hall.redacted == [quoted, hidden]
+    assert "no, later" in hall.last(DM_EVE) and "dialyse" not in hall.last(DM_EVE)
+
+
+async def test_what_a_command_quotes_is_removed(hall: Watched) -> None:
+    event = await hall.says(EVE, f"> <{ADA}> {NAMED}\n\n!ping", reply="$x")
+    assert hall.redacted == [event]
+    assert "Write it again without that" in hall.last(DM_EVE)
+
+
+async def test_what_only_looks_like_a_quote_is_the_authors(hall: Watched) -> None:
+    event = await hall.says(EVE, f"> <{ADA}> {NAMED}\n\n!ping")
+    assert hall.redacted == [event]
+    assert "K+ 6.1 in this lady, MRN [" in hall.last(DM_EVE)
+
+
+async def test_bots_are_known_by_their_accounts_not_by_what_they_write(hall: Watched) -> None:
+    ours = {"org.curbside": {"v": 1, "kind": "case"}}
+    forwarded = await hall.says(EVE, NAMED, **ours)
+    stranger = await hall.says(FAR_BOT, NAMED, msgtype="m.notice", **ours)
+    assert hall.redacted == [forwarded, stranger]
+    async with hall.db.begin() as tx:
+        shared = frozenset({"rooms"})
+        expires = hall.clock.now() + timedelta(days=1)
+        far = Hospital("far", bots=(FAR_BOT, EVE), offered=shared, permitted=shared, expires=expires)
+        await hospitals.save(tx, far)
+        await hospitals_of(hall.house).refresh(tx)
+    await hall.says(FAR_BOT, NAMED, msgtype="m.notice", **ours)
+    assert hall.redacted == [forwarded, stranger]
+    claimed = await hall.says(EVE, NAMED)  # a statement speaks for its own homeserver only
+    assert hall.redacted == [forwarded, stranger, claimed]
+    async with hall.db.begin() as tx:
+        await hospitals.save(tx, replace(far, state="suspended"))
+        await hospitals_of(hall.house).refresh(tx)
+    suspended = await hall.says(FAR_BOT, NAMED, msgtype="m.notice", **ours)
+    assert hall.redacted == [forwarded, stranger, claimed, suspended]
+
+
+async def test_an_edit_is_posted_where_its_message_stood(hall: Watched) -> None:
+    thread = {"m.relates_to": {"rel_type": "m.thread", "event_id": "$root"}}
+    first = await hall.says(EVE, NAMED, BRAIN, **thread)
+    mended = {"msgtype": "m.text", "body": f"Mended: {NAMED}"}
+    relation = {"rel_type": "m.replace", "event_id": first}
+    edit = await hall.says(
+        EVE, f"* {mended['body']}", BRAIN, **{"m.new_content": mended, "m.relates_to": relation}
+    )
+    await hall.taps(EVE, "✅", DM_EVE)
+    assert hall.redacted == [edit]
+    await hall.taps(EVE, "✅", DM_EVE)
+    ((_event, content),) = hall.chat(BRAIN)
+    assert "Mended" in content["body"] and content["m.relates_to"]["event_id"] == "$root"
+
+
+async def test_an_edit_is_posted_where_its_message_stands_that_still_waits(hall: Watched) -> None:
+    async with hall.db.begin() as tx:
+        said = ("curbside", "cardiology", HEART, "$first", EVE, "$root", False, "INR 2.4", ["INR 2.4"])
+        await store.queue(tx, *said)
+    relation = {"rel_type": "m.replace", "event_id": "$first"}
+    new = {"msgtype": "m.text", "body": NAMED}
+    await hall.says(EVE, f"* {NAMED}", **{"m.new_content": new, "m.relates_to": relation})
+    await hall.taps(EVE, "✅", DM_EVE)
+    ((_event, content),) = hall.chat(HEART)
+    assert content["m.relates_to"]["event_id"] == "$root"
+
+
+async def test_where_the_chat_is_not_encrypted_no_version_is_shown_or_posted(hall: Watched) -> None:
+    hall.open_chat = True
+    await hall.says(EVE, NAMED)
+    told = hall.last(DM_EVE)
+    assert "I removed your message in Cardiology" in told and "Write it again without that" in told
+    assert "not encrypted" in told and "✅" not in told and "K+ 6.1" not in told
+    with pytest.raises(AssertionError, match="no message with"):
+        await hall.taps(EVE, "✅", DM_EVE)
+    async with hall.db.read() as tx:
+        (offer,) = (await tx.conn.execute(select(offer_rows.c.id))).scalars()
+    await hall.says(EVE, f"!watch post {offer}", DM_EVE)
+    assert "not encrypted" in hall.last(DM_EVE) and hall.texts(HEART) == []
+    hall.open_chat = False
+    await hall.says(EVE, f"!watch post {offer}", HEART)  # where others read
+    assert not any("Dr Eve Stone writes" in text for text in hall.texts(HEART))
+
+
+async def test_where_the_chat_is_not_encrypted_a_warning_removes_and_shows_no_version(hall: Watched) -> None:
+    hall.open_chat = True
+    event = await hall.says(EVE, NAMED, BRAIN)
+    await hall.taps(EVE, "✅", DM_EVE)
+    assert hall.redacted == [event]
+    told = hall.last(DM_EVE)
+    assert "I am removing your message in Neurology" in told and "not encrypted" in told
+    assert "✅" not in told and "K+ 6.1" not in told
 
 
 async def test_nothing_is_kept_of_a_room_that_is_not_watched(

@@ -9,7 +9,7 @@ from bot.chat.deidentifying import Deidentifier
 from bot.chat.desk import Desk, House
 from bot.kernel.db import Database, DatabaseTrouble, Tx
 from bot.rooms.admission import gate
-from bot.rooms.watching import store, views
+from bot.rooms.watching import service, store, views
 from bot.rooms.watching.store import Offer
 
 log = logging.getLogger(__name__)
@@ -79,5 +79,5 @@ async def _tell(house: House, tx: Tx, offer_id: str) -> None:
     room = gate.network(house).rooms.get(one.room_key)
     title = one.room_key if room is None else room.title(t.language)
     facts = await house.rooms.facts(tx, one.bot, f"dm:{one.user_id}")
-    private = facts is None or facts.encrypted
-    await desk.direct(one.user_id, views.offered(t, one, title, private=private))
+    message = views.offered(t, one, title, private=service.is_private(facts))
+    await desk.direct(one.user_id, message)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bot.chat.command import Misunderstood
-from bot.chat.desk import MODERATORS_ROOM, Context, Desk
+from bot.chat.desk import MODERATORS_ROOM, Context, Desk, RoomFacts
 from bot.chat.parsing import names_of, parse, without_quote
 from bot.chat.store import once
+from bot.directory.service import hospitals_of
 from bot.kernel import outbox
 from bot.kernel.outbox import Outgoing
 from bot.rooms import store as rooms_store
@@ -16,6 +17,7 @@ from bot.rooms.admission import gate
 from bot.rooms.model import DeclaredRoom
 from bot.rooms.moderation.service import locked, muted
 from bot.rooms.watching import rules, store, views
+from bot.rooms.watching.rules import Words
 from bot.rooms.watching.store import Offer, Stage
 
 REMOVED = "watch.removed"
@@ -29,12 +31,30 @@ async def seen(ctx: Context, event: Mapping[str, object]) -> None:
     if words is None:
         return
     room = await watched(ctx, ctx.room.room_id)
-    if room is None or _is_command(ctx, words.shown):
+    if room is None or _is_bot(ctx):
         return
+    if _is_command(ctx, words.shown):
+        words = Words(quoted=words.quoted)  # a command is for the bots to answer, what it quotes is not
+        if not words.all:
+            return
+    thread = ctx.said.thread
+    if words.is_edit:  # its relation names its message, and no thread
+        thread = await store.thread_of(ctx.tx, ctx.room.room_id, ctx.said.event_id)
     await store.queue(
-        ctx.tx, ctx.bot, room.key, ctx.room.room_id, str(event["event_id"]), ctx.sender, ctx.said.thread,
+        ctx.tx, ctx.bot, room.key, ctx.room.room_id, str(event["event_id"]), ctx.sender, thread,
         words.is_file, words.shown, words.all,
     )  # fmt: skip
+
+
+def _is_bot(ctx: Context) -> bool:
+    """Whether a bot of another hospital says this, by the statement of a hospital that may be in our rooms.
+
+    What a message itself says of its author counts for nothing: clients keep such fields when they forward.
+    """
+    server = ctx.sender.partition(":")[2]
+    if server not in ctx.house.hospitals.servers("rooms"):
+        return False
+    return any(one.server == server and ctx.sender in one.bots for one in hospitals_of(ctx.house).known)
 
 
 async def watched(desk: Desk, room_id: str) -> DeclaredRoom | None:
@@ -48,7 +68,9 @@ async def watched(desk: Desk, room_id: str) -> DeclaredRoom | None:
 
 
 def _is_command(ctx: Context, text: str) -> bool:
-    """Whether this is a command that one of the bots knows: that is theirs to answer."""
+    """Whether this is a command that one of the bots knows, and nothing stands before it as a quote."""
+    if text != without_quote(text):
+        return False
     settings = ctx.house.settings
     shown = {name: bot.display_name for name, bot in settings.bots.items()}
     names = names_of({bot: (user, shown.get(bot, bot)) for bot, user in ctx.house.bot_users.items()})
@@ -83,6 +105,11 @@ async def cannot_remove(desk: Desk, key: str) -> None:
         await desk.send(MODERATORS_ROOM, views.cannot_remove(t, title))
 
 
+def is_private(chat: RoomFacts | None) -> bool:
+    """Whether nobody but the author reads what stands in a chat: one yet to be made will be encrypted."""
+    return chat is None or (chat.direct and chat.encrypted)
+
+
 # What authors do ---------------------------------------------------------------------------------
 
 
@@ -99,7 +126,8 @@ async def take_down(ctx: Context, offer_id: str) -> None:
     await store.note_removed(ctx.tx, one.id, removed=True)
     await remove(desk, one.room_id, one.event_id, one.id)
     ctx.tx.audit(ctx.sender, "watch.removed", one.room_key)
-    await ctx.reply(views.taken_down(ctx.t, replace(one, removed=True), room.title(ctx.t.language)))
+    offer, title = replace(one, removed=True), room.title(ctx.t.language)
+    await ctx.reply(views.taken_down(ctx.t, offer, title, private=is_private(ctx.room)))
 
 
 async def repost(ctx: Context, offer_id: str) -> None:
@@ -108,6 +136,8 @@ async def repost(ctx: Context, offer_id: str) -> None:
     room = gate.network(ctx.house).rooms.get(one.room_key)
     if room is None or one.text is None or one.is_file or not one.removed:
         raise Misunderstood("There is nothing that I could post.")
+    if not is_private(ctx.room):  # they have not read it
+        raise Misunderstood(views.NOT_PRIVATE)
     if not await _may_write(ctx, one):
         raise Misunderstood("You cannot write there at present.")
     desk = Desk(ctx.house, ctx.tx, one.bot)

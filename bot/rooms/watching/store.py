@@ -115,6 +115,18 @@ async def take(tx: Tx, row_id: str) -> bool:
     return (await tx.conn.execute(delete(message_rows).where(message_rows.c.id == row_id))).rowcount == 1
 
 
+async def thread_of(tx: Tx, room_id: str, event_id: str) -> str | None:
+    """The thread of a message that waits, or is in an offer; None if it stood in none, or is not known."""
+    query = select(message_rows).where(message_rows.c.room_id == room_id, message_rows.c.event_id == event_id)
+    row = (await tx.conn.execute(query)).first()
+    if row is not None:
+        return _said(tx, row).thread
+    offers = select(offer_rows.c.thread).where(
+        offer_rows.c.room_id == room_id, offer_rows.c.event_id == event_id
+    )
+    return (await tx.conn.execute(offers)).scalar()
+
+
 async def add_offer(tx: Tx, said: Said, kinds: Collection[Kind], *, removed: bool) -> str:
     """Begin an offer to a message's author; returns its id."""
     tries = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bot.chat.desk import Desk
-from bot.chat.i18n import Translator
+from bot.chat.i18n import Translator, message_id
 from bot.chat.message import Message
 from bot.chat.rich import Rich, bullets, joined, lines, mention, verbatim
 from bot.deid.model import Kind
@@ -32,6 +32,9 @@ _KINDS: Mapping[Kind, str] = {
     Kind.BIOMETRIC: "a biometric identifier",
 }
 _OTHER = "an identifier"
+NOT_PRIVATE = message_id(
+    "Write it again without that. This chat is not encrypted, so I cannot show you a version to post."
+)
 _POLICIES: Mapping[str, str] = {
     "off": "{room}: not watched",
     "warn": "{room}: I write to whoever wrote it",
@@ -40,7 +43,7 @@ _POLICIES: Mapping[str, str] = {
 
 
 def offered(t: Translator, offer: Offer, room: str, *, private: bool) -> Message:
-    """To the author: what was found, and the version without it; its words where the chat is encrypted."""
+    """To the author: what was found, and the version without it, if the chat is `private`."""
     what = _what(t, offer.kinds)
     if offer.removed:
         head = t("**I removed your message in {room}:** it seems to hold {what}.", room=room, what=what)
@@ -55,30 +58,32 @@ def offered(t: Translator, offer: Offer, room: str, *, private: bool) -> Message
         buttons = {"✅": f"{offer.user_id} watch remove {offer.id}"}
         return Message("watch.offer", lines([head, way]), state="warned", loud=True, buttons=buttons)
     body = lines([head, *_version(t, offer, private=private)])
-    return Message(
-        "watch.offer", body, state="removed", loud=True, buttons=_post(offer)
-    )  # fmt: skip
+    buttons = _post(offer, private=private)
+    return Message("watch.offer", body, state="removed", loud=True, buttons=buttons)
 
 
-def taken_down(t: Translator, offer: Offer, room: str) -> Message:
+def taken_down(t: Translator, offer: Offer, room: str, *, private: bool) -> Message:
     """To the author: their message is removed, as they wished; it may be posted without identifiers."""
     head = t("I am removing your message in {room}.", room=room)
-    body = lines([head, *_version(t, offer, private=True)])
-    return Message("watch.offer", body, state="removed", buttons=_post(offer))
+    body = lines([head, *_version(t, offer, private=private)])
+    return Message("watch.offer", body, state="removed", buttons=_post(offer, private=private))
 
 
 def _version(t: Translator, offer: Offer, *, private: bool) -> list[Rich]:
     if offer.text is None:
         return [t("Write it again without that, as a case that could be anybody’s.")]
-    shown = [t("Without it, it reads:"), verbatim(offer.text), _GAP] if private else []
+    if not private:
+        return [t("Send it again without that.") if offer.is_file else t(NOT_PRIVATE)]
     if offer.is_file:
-        again = t("Send the file again with these words, if it shows nobody either.")
-        return [*shown, again] if private else [t("Send it again without that.")]
-    return [*shown, t("✅ posts this in your name. Read it first: I may have missed something.")]
+        way = t("Send the file again with these words, if it shows nobody either.")
+    else:
+        way = t("✅ posts this in your name. Read it first: I may have missed something.")
+    return [t("Without it, it reads:"), verbatim(offer.text), _GAP, way]
 
 
-def _post(offer: Offer) -> dict[str, str]:
-    able = offer.text is not None and not offer.is_file
+def _post(offer: Offer, *, private: bool) -> dict[str, str]:
+    """Nobody posts in their name what they have not read."""
+    able = private and offer.text is not None and not offer.is_file
     return {"✅": f"{offer.user_id} watch post {offer.id}"} if able else {}
 
 
