@@ -11,7 +11,7 @@ CASES = Capability(
     "cases",
     commands=COMMANDS,
     timers={service.EXPIRE_TIMER: waiting.due},
-    topics={posting.POSTED: posting.posted},
+    topics={posting.POSTED: posting.posted, service.UNSEEN: service.picture_sent},
     events=(hearing.heard,),
     workers=(working.run,) * 3,  # a file takes a while: others do not wait for it
     locale=Path(__file__).parent / "locale",

@@ -59,13 +59,19 @@ def meant(buttons: Mapping[str, str], text: str, synonyms: Mapping[str, str]) ->
 
 def own_word(command: str) -> str:
     """The word of a button's command, without the person it is for."""
-    words = command.split(None, 2)
-    return words[1] if len(words) > 1 and words[0].startswith("@") else words[0] if words else ""
+    return addressed(command)[2].partition(" ")[0]
 
 
-def addressed(command: str) -> tuple[str | None, str]:
-    """For whom a button works (None: anybody), and its command."""
-    if not command.startswith("@"):
-        return None, command
-    person, _, text = command.partition(" ")
-    return person, text
+def suggested(user_id: str, event_id: str, command: str) -> str:
+    """A button that runs what somebody meant by a message of theirs, for them alone."""
+    return f"{user_id} {event_id} {command}".rstrip()
+
+
+def addressed(command: str) -> tuple[str | None, str | None, str]:
+    """For whom a button works (None: anybody), the message of theirs that it is about, and its command."""
+    person = origin = None
+    if command.startswith("@"):
+        person, _, command = command.partition(" ")
+        if command.startswith("$"):
+            origin, _, command = command.partition(" ")
+    return person, origin, command

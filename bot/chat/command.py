@@ -80,7 +80,8 @@ class Command:
     `word` is English and stable; `synonyms` are others that mean the same (other languages, short
     forms). `help` is one line, `details` a paragraph shown by `!help word` (message ids), `example` what
     one may type after the word. `may`
-    decides who sees and uses it. `bots` names the bots that know it; all do when it is empty.
+    decides who sees and uses it; `door` is asked before any question, and answers itself where it refuses.
+    `bots` names the bots that know it; all do when it is empty.
     `group` is the heading under which help lists it (a message id). A command with `parts` is a
     family: the word after its own names the part that is meant (`!mod warn …`); `run` answers when
     none is named, and a part's own `word` is the second word alone. A capability adds a part to another
@@ -93,6 +94,7 @@ class Command:
     args: tuple[Arg, ...] = ()
     synonyms: tuple[str, ...] = ()
     may: Permission = anybody
+    door: Permission = anybody
     details: str = ""
     example: str = ""
     bots: tuple[str, ...] = ("curbside",)

@@ -56,12 +56,15 @@ class Dispatcher:
                 await handler(Desk(self.house, tx, entry.bot), changed)
             return
         ctx = await self._context(tx, entry.bot, heard)
-        for witness in self._witnesses:
+        for witness in () if heard.awaited else self._witnesses:  # it comes once more
             await witness(ctx, entry.payload["event"])
         if heard.server not in self.house.hospitals.servers():
             await self._refuse_stranger(ctx, heard)
         elif not heard.readable:
-            await self._explain_unreadable(ctx, heard)
+            # That something was edited is known, and counts, before it can be read.
+            known = heard.replaces is not None and await self._apply_rules(ctx, entry)
+            if not known and not heard.awaited:
+                await self._explain_unreadable(ctx, heard)
         elif heard.reaction is not None:
             if not await self._press(ctx, *heard.reaction):
                 await self._apply_rules(ctx, entry)
@@ -208,10 +211,14 @@ class Dispatcher:
         return True
 
     async def _run_button(self, ctx: Context, stored: str) -> None:
-        person, command = buttons.addressed(stored)
+        person, origin, command = buttons.addressed(stored)
         if person is not None and person != ctx.sender:
             return
         ctx.said = replace(ctx.said, text=command)
+        if origin is not None:  # as if it had been typed so: its edits are of that command
+            ctx.said = replace(ctx.said, event_id=origin, reaction=None, reply_to=None)
+            await store.take_mark(ctx.tx, "mistyped", ctx.bot, ctx.sender, origin)
+            await outbox.forget_named(ctx.tx, [ctx.room.room_id], [origin])  # the button holds its text
         if command.startswith(ANSWER_MARK):
             await self._press_answer(ctx, command.removeprefix(ANSWER_MARK))
             return
@@ -319,7 +326,7 @@ class Dispatcher:
             await store.once(ctx.tx, "mistyped", ctx.bot, ctx.sender, ctx.said.event_id, keep=CORRECTION_TIME)
             meant = f"{family.word} {near[0]}"
             question = ctx.t("Did you mean {word}? 👍 runs it.", word=code(ctx.typed(meant)))
-            run = {"👍": f"{ctx.sender} {meant} {after}".rstrip()}
+            run = {"👍": buttons.suggested(ctx.sender, ctx.said.event_id, f"{meant} {after}")}
             await ctx.reply(Message("unknown", lines([sentence, question]), buttons=run))
         else:
             more = ctx.t("`{help}` shows what I can do.", help=ctx.typed(f"help {family.word}"))
@@ -355,7 +362,7 @@ class Dispatcher:
                 if len(near) > 1
                 else ctx.t("Did you mean {word}? 👍 runs it.", word=code(ctx.typed(near[0])))
             )
-            run = {"👍": f"{ctx.sender} {near[0]} {parsed.rest}".rstrip()}
+            run = {"👍": buttons.suggested(ctx.sender, ctx.said.event_id, f"{near[0]} {parsed.rest}")}
             await ctx.reply(Message("unknown", lines([sentence, question]), buttons=run))
         else:
             more = ctx.t("`{help}` shows what I can do.", help=ctx.typed("help"))
@@ -373,6 +380,8 @@ class Dispatcher:
         return False
 
     async def _run(self, ctx: Context, command: Command, reading: Reading, tries: int = 0) -> None:
+        if not await command.door(ctx):
+            return
         if reading.missing is not None:
             await conversation.ask(ctx, command, reading, tries)
             return

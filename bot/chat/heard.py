@@ -27,7 +27,8 @@ class Heard:
     """What matters of a room event; text is None unless it is a person's m.text.
 
     `replaces` is the message that an edit corrects, `reaction` the event reacted to and the emoji,
-    `from_curbside` marks a message of any house's bots, `session` the one of an undecryptable event.
+    `from_curbside` marks a message of any house's bots, `session` the one of an undecryptable event, and
+    `awaited` that it may become readable yet.
     """
 
     type: str
@@ -43,6 +44,7 @@ class Heard:
     pills: tuple[tuple[str, str], ...] = ()
     from_curbside: bool = False
     session: str = ""
+    awaited: bool = False
 
     @property
     def server(self) -> str:
@@ -122,12 +124,20 @@ def hear(payload: Mapping[str, Any]) -> Heard | None:
             else None
         )
         return Heard(kind, event_id, room_id, sender, True, reaction=pressed)
+    replaces = target if relation == "m.replace" else None
     if kind != "m.room.message" or "state_key" in event:
         readable = payload.get("decrypted") is not False
         return Heard(
-            kind, event_id, room_id, sender, readable, session=_text(content.get("session_id")) or ""
+            kind,
+            event_id,
+            room_id,
+            sender,
+            readable,
+            # Relations of encrypted events are in the clear.
+            replaces=replaces if kind == "m.room.encrypted" else None,
+            session=_text(content.get("session_id")) or "",
+            awaited=payload.get("awaited") is True,
         )
-    replaces = target if relation == "m.replace" else None
     shown = _table(content.get("m.new_content")) if replaces else content
     return Heard(
         kind,

@@ -11,6 +11,7 @@ import json
 import logging
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -413,6 +414,12 @@ class SyncLoop:
         payload = {"room_id": room_id, "event": event, "encrypted": encrypted, "decrypted": decrypted}
         return Incoming(self._bot, EVENT_TOPIC, str(event["event_id"]), f"{self._bot} {room_id}", payload)
 
+    def _awaited(self, item: store.UnreadEvent) -> Incoming:
+        """That somebody has edited something, though not yet what: it is handed over when its key comes."""
+        entry = self._incoming(item.room_id, item.event, encrypted=True, decrypted=False)
+        payload = {**entry.payload, "awaited": True}
+        return replace(entry, source=f"{entry.source} awaited"[:255], payload=payload)
+
     # Writing: one transaction --------------------------------------------------------------------
 
     async def _write(self, tx: Tx, batch: Batch, next_batch: str) -> None:
@@ -443,6 +450,8 @@ class SyncLoop:
             await store.keep_unread(tx, self._bot, room_id, session_id, raw, give_up_at)
             item = store.UnreadEvent(room_id, session_id, dict(raw), give_up_at)
             self._waiting.setdefault(str(raw["event_id"]), item)
+            if as_mapping(as_mapping(raw.get("content")).get("m.relates_to")).get("rel_type") == "m.replace":
+                await inbox.put(tx, self._awaited(item))
         await store.keep_sync_token(tx, self._bot, next_batch)
 
     async def _try_waiting(self, tx: Tx, sessions: Collection[tuple[str, str]]) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
@@ -159,6 +160,47 @@ async def test_an_edit_before_the_new_preview_posts_nothing_either(stage: CaseSt
     await stage.says(EVE, "* …", DM_EVE, **{"m.new_content": new, "m.relates_to": relation})
     await stage.reacts(EVE, old, "✅", DM_EVE)  # the worker has not been there yet
     assert "A new preview is being made" in stage.last(DM_EVE) and stage.texts(BRAIN) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "new"),
+    [
+        ("m.room.message", {"msgtype": "m.text", "body": " "}),
+        ("m.room.message", {"msgtype": "m.emote", "body": "takes it all back"}),
+        ("m.room.message", {"msgtype": "m.notice", "body": "no, wait"}),
+        ("m.room.message", "nothing that can be read"),
+        ("m.room.encrypted", None),
+    ],
+    ids=["empty", "emote", "notice", "malformed", "undecryptable"],
+)
+async def test_an_edit_that_cannot_be_used_makes_the_button_void_too(
+    stage: CaseStage, kind: str, new: object
+) -> None:
+    event = await stage.writes(f"!case neurology {CASE}")
+    old = stage.chat(DM_EVE)[-1][0]
+    relation = {"rel_type": "m.replace", "event_id": event}
+    content = {"msgtype": "m.text", "body": "* …", "m.new_content": new} if new else {"session_id": "S"}
+    await stage.hears(EVE, DM_EVE, kind, {**content, "m.relates_to": relation})
+    assert "could not read your correction" in stage.last(DM_EVE)
+    await stage.reacts(EVE, old, "✅", DM_EVE)
+    assert stage.texts(BRAIN) == []
+    await stage.edits(event, "!case neurology Mr Quill fell: stop?")
+    await stage.presses("✅")
+    assert "fell: stop?" in stage.last(BRAIN) and "Quill" not in stage.last(BRAIN)
+
+
+async def test_of_a_mistyped_command_run_by_a_tap_edits_and_redactions_count(stage: CaseStage) -> None:
+    event = await stage.writes(f"!cas neurology {CASE}")
+    await stage.presses("👍")
+    old = stage.chat(DM_EVE)[-1][0]
+    await stage.edits(event, "!cas neurology Mr Quill fell: stop?")
+    assert "Preview of K-" in stage.last(DM_EVE) and "fell: stop?" in stage.last(DM_EVE)
+    assert "!cas " not in stage.last(DM_EVE)
+    await stage.reacts(EVE, old, "✅", DM_EVE)
+    assert stage.texts(BRAIN) == []
+    await stage.hears(EVE, DM_EVE, "m.room.redaction", {"redacts": event}, redacts=event)
+    assert (await stage.case()).state is State.DISCARDED
+    await leaves_nothing(stage)
 
 
 async def test_a_second_device_confirms_no_older_preview(stage: CaseStage) -> None:
@@ -391,6 +433,28 @@ async def test_a_correction_keeps_a_picture_confirmed_and_a_new_file_asks_anew(
     assert len(stage.files) == pictures
     await stage.presses("✅")
     assert "[REMOVED]" in "".join(stage.texts(BRAIN))
+
+
+async def test_a_file_whose_pages_were_not_all_shown_is_not_posted(
+    stage: CaseStage, cleaner: Cleaner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def two_pages(*given: Any) -> Any:
+        made = cleaner(*given)
+        return replace(made, comparisons=(made.comparisons[0], replace(made.comparisons[0], data=b"SECOND")))
+
+    monkeypatch.setattr(working, "_cleaned", two_pages)
+    stage.too_large = b"LEFT:"
+    await stage.writes(f"!case neurology {CASE}")
+    await stage.sends_file("scan.pdf", SCAN)
+    await stage.works()  # the preview without it
+    assert any("could not show you all of it" in text for text in stage.texts(DM_EVE))
+    picture = next(event for event, content in reversed(stage.chat(DM_EVE)) if "filename" in content)
+    await stage.reacts(EVE, picture, "✅", DM_EVE)
+    assert "of an earlier preview" in stage.last(DM_EVE)
+    preview = next(event for event, content in reversed(stage.chat(DM_EVE)) if "Preview" in content["body"])
+    await stage.reacts(EVE, preview, "✅", DM_EVE)
+    assert CLEAN in stage.last(BRAIN)
+    assert not any(room == BRAIN or "neurology" in room for room, *_rest in stage.files)
 
 
 async def test_files_are_taken_while_questions_are_asked(stage: CaseStage, cleaner: Cleaner) -> None:

@@ -163,6 +163,57 @@ async def test_among_others_nothing_is_taken_and_nobody_elses_case_is_answered(h
     assert await pieces(hall) == []
 
 
+@pytest.mark.parametrize(
+    "typed",
+    ["!reply", "!reply {}", "!case solve {}", "!case poll {}", "!case forget {}", "!case receipt {}",
+     "!case appeal {} it was from a textbook", "!case tags"],
+)  # fmt: skip
+async def test_what_would_show_whose_case_it_is_is_taken_away_and_nothing_asked(
+    hall: Threads, typed: str
+) -> None:
+    case = await hall.posts()
+    before = hall.texts(BRAIN)
+    event = await hall.answers(EVE, typed.format(case.id), case)
+    assert event in hall.redacted and [text for text in hall.texts(BRAIN) if "answer?" in text] == []
+    told = hall.texts(BRAIN)[len(before) :]
+    assert told == [] or (typed == "!case tags" and "written only alone with me" in told[0])
+
+
+async def test_a_correction_that_cannot_be_used_voids_what_was_shown(hall: Threads) -> None:
+    case = await hall.posts()
+    asked = await hall.says(EVE, f"!case poll {case.id} Biopsy? | yes | no", DM_EVE)
+    shown = hall.chat(DM_EVE)[-1][0]
+    relation = {"rel_type": "m.replace", "event_id": asked}
+
+    async def edits(text: str) -> None:
+        new = {"msgtype": "m.text", "body": text}
+        await hall.says(EVE, "* edited", DM_EVE, **{"m.new_content": new, "m.relates_to": relation})
+
+    await edits(f"!case poll {case.id} Biopsy? | yes")
+    assert "2 to 10 different options" in hall.last(DM_EVE)
+    await hall.reacts(EVE, shown, "✅", DM_EVE)
+    assert "nothing is posted" in hall.last(DM_EVE).casefold() and hall.polls == []
+    await hall.hears(EVE, DM_EVE, "m.room.encrypted", {"session_id": "S", "m.relates_to": relation})
+    assert "could not read your correction" in hall.last(DM_EVE)
+    await edits(f"!case poll {case.id} Biopsy? | yes | later")
+    await hall.taps(EVE, "✅", DM_EVE)
+    assert "later" in json.dumps(hall.polls[-1][2])
+
+
+async def test_a_mistyped_answer_run_by_a_tap_is_the_authors_message(hall: Threads) -> None:
+    case = await hall.posts()
+    asked = await hall.says(EVE, f"!repyl {case.id} tell Keller", DM_EVE)
+    await hall.taps(EVE, "👍", DM_EVE)
+    shown = hall.chat(DM_EVE)[-1][0]
+    new = {"msgtype": "m.text", "body": f"!repyl {case.id} tell nobody"}
+    relation = {"rel_type": "m.replace", "event_id": asked}
+    await hall.says(EVE, "* edited", DM_EVE, **{"m.new_content": new, "m.relates_to": relation})
+    await hall.reacts(EVE, shown, "✅", DM_EVE)
+    assert len(hall.texts(BRAIN)) == 1
+    await hall.taps(EVE, "✅", DM_EVE)
+    assert hall.last(BRAIN).splitlines()[-1] == "tell nobody"
+
+
 async def test_nothing_in_clear_leads_from_the_case_to_its_author(hall: Threads) -> None:
     case = await hall.posts()
     await hall.answers(ADA, "why?", case)

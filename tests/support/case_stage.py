@@ -119,6 +119,7 @@ class CaseStage(Hall):
         self.media: dict[str, bytes] = {}
         self.files: list[tuple[str, str, str, bytes]] = []
         self.broken: set[str] = set()  # rooms that nothing reaches
+        self.too_large: bytes | None = None  # files that begin so are not taken by the homeserver
         folders = [one.locale for one in CAPABILITIES if one.locale is not None]
         settings_of = self.settings.model_copy(update={"cases": CaseSettings(**settings)})
         self.house = replace(self.house, settings=settings_of, texts=Texts(folders))
@@ -230,9 +231,12 @@ class CaseStage(Hall):
                 if row.room in self.broken:
                     await outbox.mark_failed(tx, row.id, "M_FORBIDDEN")
                 elif "file" in row.body:
-                    file = row.body["file"]
+                    file, data = row.body["file"], base64.b64decode(row.body["file"]["data"])
                     name = row.body["content"]["filename"]
-                    self.files.append((row.room, name, file["mimetype"], base64.b64decode(file["data"])))
+                    if self.too_large is not None and data.startswith(self.too_large):
+                        await outbox.mark_failed(tx, row.id, "M_TOO_LARGE")
+                        return True
+                    self.files.append((row.room, name, file["mimetype"], data))
         return await super()._deliver()
 
 

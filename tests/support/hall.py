@@ -134,7 +134,8 @@ class Hall:
             "type": kind, "sender": user, "event_id": event_id, "content": dict(content),
             "origin_server_ts": round(self.clock.now().timestamp() * 1000), **more,
         }  # fmt: skip
-        payload = {"room_id": room_id, "event": event, "encrypted": True, "decrypted": True}
+        readable = kind != "m.room.encrypted"
+        payload = {"room_id": room_id, "event": event, "encrypted": True, "decrypted": readable}
         async with self.db.begin() as tx:
             await inbox.put(
                 tx, inbox.Incoming("curbside", "matrix.event", event_id, f"curbside {room_id}", payload)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.cases.accountability import appeals, erasing, receipts, service, unmasking, views
 from bot.cases.accountability.model import Kind
 from bot.cases.drafting.commands import CaseId
+from bot.cases.thread.author import in_private
 from bot.chat.command import Arg, Args, Command, Misunderstood
 from bot.chat.conversation import explained
 from bot.chat.desk import Context
@@ -30,14 +31,8 @@ _YES = frozenset({"yes", "ja", "y", "j"})
 # Authors -----------------------------------------------------------------------------------------
 
 
-def _alone(ctx: Context) -> None:
-    if not ctx.room.direct:
-        raise Misunderstood("Write that to me alone: here everybody reads along.")
-
-
 async def receipt(ctx: Context, args: Args) -> None:
     """Give an author their receipt, as a file."""
-    _alone(ctx)
     case = await service.mine(ctx, args["id"])
     file = await receipts.as_file(ctx, case.id)
     if file is None:
@@ -48,7 +43,6 @@ async def receipt(ctx: Context, args: Args) -> None:
 
 async def forget(ctx: Context, args: Args) -> None:
     """Erase what leads from a case to its author, once confirmed."""
-    _alone(ctx)
     case = await service.mine(ctx, args["id"])
     if not service.sendable(case):
         raise Misunderstood("{id} is not posted: discard it with ❌.", id=case.id)
@@ -62,7 +56,6 @@ async def forget(ctx: Context, args: Args) -> None:
 
 async def appeal(ctx: Context, args: Args) -> None:
     """Object to what the moderators did to one's pseudonym."""
-    _alone(ctx)
     await appeals.appeal(ctx, args["id"], args["text"])
 
 
@@ -72,6 +65,7 @@ COMMANDS = (
         "receipt",
         message_id("what was found in your case, and that you looked: a signed file"),
         receipt,
+        door=in_private,
         args=(_CASE,),
         synonyms=("beleg",),
         example="K-7F3K",
@@ -82,6 +76,7 @@ COMMANDS = (
         "forget",
         message_id("erase for good that a case is yours"),
         forget,
+        door=in_private,
         args=(_CASE, Arg("sure", Text(10), "Shall I forget that it is yours?", required=False)),
         synonyms=("vergessen",),
         example="K-7F3K",
@@ -92,6 +87,7 @@ COMMANDS = (
         "appeal",
         message_id("object to what the moderators did, as your pseudonym"),
         appeal,
+        door=in_private,
         args=(_CASE, Arg("text", Text(2000), "What do you want to tell the moderators?", rest=True)),
         synonyms=("einspruch",),
         example="K-7F3K the picture was from a textbook",

@@ -47,27 +47,31 @@ async def may_write(ctx: Context) -> bool:
     return may_talk(ctx.sender, ctx.house.hospitals.servers("rooms"))
 
 
-def _alone(run: Executor) -> Executor:
-    """Only in an encrypted direct chat: elsewhere others would read along."""
+async def _alone(ctx: Context) -> bool:
+    """A `Command.door`: only in an encrypted direct chat, elsewhere others would read along."""
+    if ctx.room.direct and ctx.room.encrypted:
+        return True
+    if not ctx.room.direct:
+        await hide(ctx)
+    body = ctx.t(
+        "Cases are written only alone with me, in an encrypted chat: open a direct chat with me, and "
+        "write it there. I have **kept nothing**; please delete your message here."
+    )
+    await ctx.reply(Message("refused", body))
+    return False
 
-    async def alone(ctx: Context, args: Args) -> None:
-        if ctx.room.direct and ctx.room.encrypted:
-            try:
-                await run(ctx, args)
-            except store.CaseMoved:
-                await ctx.reply(
-                    Message("refused", ctx.t("That is not possible any more: it has gone on meanwhile."))
-                )
-            return
-        if not ctx.room.direct:
-            await hide(ctx)
-        body = ctx.t(
-            "Cases are written only alone with me, in an encrypted chat: open a direct chat with me, and "
-            "write it there. I have **kept nothing**; please delete your message here."
-        )
-        await ctx.reply(Message("refused", body))
 
-    return alone
+def _settled(run: Executor) -> Executor:
+    """What somebody else was quicker with is told in one sentence."""
+
+    async def settled(ctx: Context, args: Args) -> None:
+        try:
+            await run(ctx, args)
+        except store.CaseMoved:
+            body = ctx.t("That is not possible any more: it has gone on meanwhile.")
+            await ctx.reply(Message("refused", body))
+
+    return settled
 
 
 # `!case` -----------------------------------------------------------------------------------------------
@@ -104,7 +108,7 @@ async def _written(ctx: Context, line: str) -> None:
             length=len(text),
             limit=LONGEST,
         )
-    draft = Draft(text.strip(), event=ctx.said.event_id if ctx.said.reaction is None else ctx.said.reply_to)
+    draft = Draft(text.strip(), event=ctx.said.event_id)
     one = await service.begin(ctx, draft, room)
     await guided.proceed(ctx, one, replace(draft, chat=ctx.room.room_id))
 
@@ -274,18 +278,18 @@ async def _reject(ctx: Context, one: Case, args: Args) -> None:
 _WHICH = Arg("id", CaseId(), "Which case? Its id looks like K-7F3K.")
 _PERHAPS = replace(_WHICH, required=False)
 PARTS = (
-    Command("new", "begin a case step by step", _alone(new), synonyms=("neu",), audited=False),
-    Command("show", "show one of your cases, or its preview", _alone(show), args=(_PERHAPS,),
+    Command("new", "begin a case step by step", _settled(new), door=_alone, synonyms=("neu",), audited=False),
+    Command("show", "show one of your cases, or its preview", _settled(show), door=_alone, args=(_PERHAPS,),
             synonyms=("zeigen", "zeige"), audited=False),
-    Command("cancel", "discard a case that is not posted", _alone(cancel), args=(_PERHAPS,),
+    Command("cancel", "discard a case that is not posted", _settled(cancel), door=_alone, args=(_PERHAPS,),
             synonyms=("verwerfen", "abbrechen"), audited=False),
-    Command("tags", "set the words by which others find it", _alone(tags),
+    Command("tags", "set the words by which others find it", _settled(tags), door=_alone,
             args=(Arg("tags", Text(200), "Which tags? For example: afib, elderly", rest=True),),
             synonyms=("stichworte",), audited=False),
-    Command("room", "choose another specialty room", _alone(room),
+    Command("room", "choose another specialty room", _settled(room), door=_alone,
             args=(Arg("room", Text(200), "Which specialty room?", rest=True),),
             synonyms=("raum",), audited=False),
-    Command("consent", "note whether the patient agrees", _alone(consent),
+    Command("consent", "note whether the patient agrees", _settled(consent), door=_alone,
             args=(Arg("consent", Text(100), "Please write `given` or `not needed`.", rest=True),),
             synonyms=("einwilligung",), audited=False),
     Command("release", "let a case pass that waits for moderators", _queued(_release), args=(_WHICH,),
@@ -298,7 +302,8 @@ COMMANDS = (
     Command(
         word=guided.COMMAND,
         help="a case without names for a specialty room",
-        run=_alone(case),
+        run=_settled(case),
+        door=_alone,
         may=may_write,
         args=(
             Arg("line", Text(200_000), "", required=False, rest=True),
@@ -321,7 +326,8 @@ COMMANDS = (
     Command(
         word="restore",
         help="bring back what was taken out of your case",
-        run=_alone(restore),
+        run=_settled(restore),
+        door=_alone,
         may=may_write,
         args=(Arg("numbers", Text(200), _NUMBER, rest=True),),
         synonyms=("zurückholen", "zurueckholen"),
@@ -332,7 +338,8 @@ COMMANDS = (
     Command(
         word="remove",
         help="take more out of your case",
-        run=_alone(remove),
+        run=_settled(remove),
+        door=_alone,
         may=may_write,
         args=(Arg("words", Text(500), "Which words shall I take out?", rest=True),),
         synonyms=("entfernen", "herausnehmen"),

@@ -19,6 +19,7 @@ from bot.directory.policy import may_talk
 from bot.screening import files
 from bot.screening.files import Unfit
 
+_HEARD = ("m.room.message", "m.room.redaction", "m.room.encrypted")  # the last: an edit that cannot be read
 _UNFIT_FILE: Mapping[str, str] = {
     "server": "I can only take files from homeservers that take part.",
     "size": "That file is too large.",
@@ -28,7 +29,7 @@ _UNFIT_FILE: Mapping[str, str] = {
 
 async def heard(ctx: Context, event: Mapping[str, object]) -> bool:
     """An event rule: a correction, a redaction or a file of somebody who has a draft in this chat."""
-    if not ctx.room.direct or event.get("type") not in ("m.room.message", "m.room.redaction"):
+    if not ctx.room.direct or event.get("type") not in _HEARD:
         return False
     if not may_talk(ctx.sender, ctx.house.hospitals.servers("rooms")):
         return False
@@ -43,7 +44,7 @@ async def heard(ctx: Context, event: Mapping[str, object]) -> bool:
         return False
     relation = content.get("m.relates_to")
     if isinstance(relation, Mapping) and relation.get("rel_type") == "m.replace":
-        return bool(ctx.said.text) and await _corrected(ctx, drafts)
+        return await _corrected(ctx, drafts)
     return files.is_file(event) and await _posted(
         ctx, content, [one for one in drafts if one.state in UNSENT]
     )
@@ -75,8 +76,8 @@ async def _retyped(ctx: Context) -> tuple[str, str | None]:
     names = names_of({bot: (user, shown.get(bot, bot)) for bot, user in house.bot_users.items()})
     parsed = parse(text, house.settings.prefix, ctx.book.words(ctx.bot), bot_names=names)
     command = ctx.book.find(ctx.bot, parsed.word) if parsed is not None else None
-    if parsed is None or command is None or command.word != "case":
-        return text, None
+    if parsed is None or (command is not None and command.word != "case"):
+        return text, None  # a word that no command has is a mistyped one
     room, rest = await places.split(ctx, parsed.rest)
     return rest, room.key if room is not None else None
 
@@ -87,11 +88,16 @@ async def _redacted(ctx: Context, event: Mapping[str, object], drafts: Sequence[
     target = event.get("redacts") or (content.get("redacts") if isinstance(content, Mapping) else None)
     for one in drafts:
         draft = await store.draft(ctx.tx, one.id)
-        if draft is None or not isinstance(target, str) or one.state is State.POSTING:
+        if draft is None or not isinstance(target, str):
             continue
         if draft.event == target:
-            await service.discard(ctx, one)
+            if one.state is State.POSTING:
+                await ctx.reply(views.outdated(ctx.t, one))
+            else:
+                await service.discard(ctx, one)
             return
+        if one.state is State.POSTING:
+            continue
         if await service.drop_file(ctx, one, target):
             return
 

@@ -80,7 +80,7 @@ async def release(ctx: Context, one: Case, rework: Rework) -> None:
         await rework(ctx, one)
         await ctx.reply(views.review_moot(ctx.t, one))
         if author is not None and draft:
-            await ctx.send(draft, views.looked_at_anew(await ctx.translator(author), one))
+            await _home(ctx, one).send(draft, views.looked_at_anew(await ctx.translator(author), one))
         return
     t = await ctx.translator(author)
     hindrance = await hindered(ctx, t, author, one.room_key)
@@ -88,7 +88,7 @@ async def release(ctx: Context, one: Case, rework: Rework) -> None:
         await store.move(ctx.tx, one, Event.REFUSE, Who.MODERATOR)
         await ctx.reply(views.review_moot(ctx.t, one))
         if gate.in_reach(ctx.house, author):
-            await ctx.send(draft, views.closed(t, one, hindrance, again=False))
+            await _home(ctx, one).send(draft, views.closed(t, one, hindrance, again=False))
         return
     ctx.tx.audit(ctx.sender, "case.released", one.id)
     state = await store.move(ctx.tx, one, Event.RELEASE, Who.MODERATOR)
@@ -102,7 +102,7 @@ async def reject(ctx: Context, one: Case, reason: str) -> None:
     await store.move(ctx.tx, one, Event.REFUSE, Who.MODERATOR, preview_hash=None)
     ctx.tx.audit(ctx.sender, "case.rejected", one.id)
     if author is not None and draft:
-        await ctx.send(draft, views.rejected(await ctx.translator(author), one, reason))
+        await _home(ctx, one).send(draft, views.rejected(await ctx.translator(author), one, reason))
     await ctx.reply(views.rejection_told(ctx.t, one))
 
 
@@ -111,6 +111,11 @@ async def opened(desk: Desk, one: Case) -> tuple[Shown | None, str | None, str]:
     draft = await store.draft(desk.tx, one.id)
     author = await store.author(desk.tx, one.id)
     return await store.shown(desk.tx, one.id), author, draft.chat if draft is not None else ""
+
+
+def _home(desk: Desk, one: Case) -> Desk:
+    """Where the bot speaks that the author talks with."""
+    return Desk(desk.house, desk.tx, one.bot)
 
 
 async def _unchanged(desk: Desk, one: Case, shown: Shown) -> bool:
@@ -202,12 +207,13 @@ async def posted(desk: Desk, entry: InboxEntry) -> None:
     shown, author, chat = await opened(desk, one)
     t = await desk.translator(author) if author is not None else desk.house_translator()
     told = author if author is not None and gate.in_reach(desk.house, author) else None
-    home = Desk(desk.house, desk.tx, one.bot)
+    home = _home(desk, one)
     title = room_title(desk, one.room_key, t.language)
     if entry.payload.get("error") is not None:
         state = await store.move(desk.tx, one, Event.FAIL, Who.HOUSE, preview_hash=None)
         if shown is None or not chat:  # it waited longer than a draft is kept
             await store.move(desk.tx, replace(one, state=state), Event.EXPIRE, Who.HOUSE)
+            await store.erase_author(desk.tx, one.id)
         desk.tx.audit("system", "case.failed", one.id)
         if told is not None:
             await home.direct(told, views.failed(t, one, title, desk.house.settings.prefix))

@@ -16,11 +16,13 @@ from bot.cases.rules import UNSENT, Who
 from bot.chat.command import Misunderstood
 from bot.chat.desk import Context, Desk
 from bot.kernel import outbox, timers
+from bot.kernel.inbox import InboxEntry
 from bot.kernel.outbox import Outgoing
 from bot.kernel.timers import Timer
 from bot.rooms.model import DeclaredRoom
 
 CHANNEL = "cases.preview"
+UNSEEN = "cases.picture"
 EXPIRE_TIMER = "cases.draft"
 MOST_DRAFTS = 5
 _TOLD_BEFORE = timedelta(hours=1)
@@ -118,14 +120,29 @@ async def keep_file(ctx: Context, one: Case, file: File) -> int:
     return len(others) + 1
 
 
-async def drop_file(ctx: Context, one: Case, event: str) -> bool:
+async def drop_file(desk: Desk, one: Case, event: str, *, who: Who = Who.AUTHOR) -> bool:
     """Take a file away; False if it is not there."""
-    draft = await store.draft(ctx.tx, one.id)
+    draft = await store.draft(desk.tx, one.id)
     left = tuple(file for file in draft.files if file.event != event) if draft is not None else ()
     if draft is None or len(left) == len(draft.files):
         return False
-    await _changed(ctx, one, replace(draft, files=left))
+    await _changed(desk, one, replace(draft, files=left), who=who)
     return True
+
+
+async def picture_sent(desk: Desk, entry: InboxEntry) -> None:
+    """A page of a file has reached its author's chat; or could not: then nobody may confirm that file."""
+    case_id, file_id = str(entry.payload["ref"]).split(" ")
+    one = await store.locked(desk.tx, case_id)
+    if entry.payload.get("error") is None or one is None or one.state not in UNSENT:
+        return
+    shown, draft = await store.shown(desk.tx, case_id), await store.draft(desk.tx, case_id)
+    event = next((file.event for file in (shown.files if shown else ()) if file.id == file_id), None)
+    if draft is None or event is None or not await drop_file(desk, one, event, who=Who.HOUSE):
+        return
+    author = await store.author(desk.tx, case_id)
+    t = await desk.translator(author or "")
+    await Desk(desk.house, desk.tx, one.bot).send(draft.chat, views.file_refused(t, one, "unseen"))
 
 
 async def retype(ctx: Context, one: Case, draft: Draft, room_key: str | None) -> None:
@@ -137,12 +154,12 @@ async def retype(ctx: Context, one: Case, draft: Draft, room_key: str | None) ->
     await (rework if named else _changed)(ctx, one, draft)
 
 
-async def _changed(ctx: Context, one: Case, draft: Draft) -> None:
+async def _changed(desk: Desk, one: Case, draft: Draft, *, who: Who = Who.AUTHOR) -> None:
     """Keep a changed draft; while questions about it wait for their answers, its preview waits for these."""
     if one.state is State.DRAFTING:
-        await store.keep_draft(ctx.tx, one.id, draft)
+        await store.keep_draft(desk.tx, one.id, draft)
     else:
-        await rework(ctx, one, draft)
+        await rework(desk, one, draft, who=who)
 
 
 async def confirm_picture(ctx: Context, one: Case, file_id: str) -> None:

@@ -75,6 +75,7 @@ FILE_REFUSALS: Mapping[str, str] = {
     "language": "its text is in a language that I do not know",
     "too_much_text": "it holds too much text",
     "failed": "it could not be cleaned",
+    "unseen": "I could not show you all of it; a smaller one may do",
 }
 
 

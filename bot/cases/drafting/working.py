@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from bot.cases import store
 from bot.cases.drafting import posting, views
-from bot.cases.drafting.service import CHANNEL
+from bot.cases.drafting.service import CHANNEL, UNSEEN
 from bot.cases.model import Case, Draft, Event, File, Shown, ShownFile, State
 from bot.cases.rules import Who
 from bot.chat import filing
@@ -271,4 +271,5 @@ async def _show(desk: Desk, one: Case, draft: Draft, made: Made) -> None:
                 if page == last
                 else views.more_of_picture(t, one, number, page)
             )
-            await desk.attach(draft.chat, comparison, caption)
+            ref = f"{one.id} {file_id}"
+            await desk.attach(draft.chat, comparison, caption, topic=UNSEEN, ref=ref)

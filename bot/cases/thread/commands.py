@@ -14,7 +14,7 @@ from bot.cases.thread.hearing import poll_of
 from bot.cases.thread.model import Given, Kind, Stands
 from bot.cases.thread.polls import service as polls
 from bot.cases.thread.saying import service as saying
-from bot.chat.command import Arg, Args, Command, Executor, Misunderstood
+from bot.chat.command import Arg, Args, Command, Executor, Misunderstood, Permission, anybody
 from bot.chat.desk import Context
 from bot.chat.i18n import message_id
 from bot.chat.types import Text, WholeNumber
@@ -33,18 +33,16 @@ async def may_take_part(ctx: Context) -> bool:
     return may_talk(ctx.sender, ctx.house.hospitals.servers("rooms"))
 
 
-def _private(run: Executor) -> Executor:
-    """Only in the author's encrypted chat; what somebody else was quicker with is told in one sentence."""
+def _settled(run: Executor) -> Executor:
+    """What somebody else was quicker with is told in one sentence."""
 
-    async def private(ctx: Context, args: Args) -> None:
-        if not await author.in_private(ctx):
-            return
+    async def settled(ctx: Context, args: Args) -> None:
         try:
             await run(ctx, args)
         except CaseMoved:
             raise Misunderstood("That is not possible any more: it has gone on meanwhile.") from None
 
-    return private
+    return settled
 
 
 async def reply(ctx: Context, args: Args) -> None:
@@ -103,7 +101,8 @@ async def tap(ctx: Context, args: Args) -> None:
     what, handle, *rest = [*str(args.get("line", "")).split(), "", ""]
     match what:
         case "say" if len(rest) > 1 and rest[0].isdecimal():
-            await _private(_say)(ctx, {"handle": handle, "seq": int(rest[0]), "post": rest[1] == "yes"})
+            if await author.in_private(ctx):
+                await _settled(_say)(ctx, {"handle": handle, "seq": int(rest[0]), "post": rest[1] == "yes"})
         case "look" | "pass":
             await paging.answered(ctx, handle, looks=what == "look")
         case _:
@@ -140,54 +139,56 @@ _PERHAPS = replace(_WHICH, required=False)
 
 def _part(
     word: str, help_text: str, run: Executor, args: tuple[Arg, ...], synonyms: tuple[str, ...] = (),
-    example: str = "",
+    example: str = "", door: Permission = author.in_private,
 ) -> Command:  # fmt: skip
     return Command(
-        word, help_text, run, args=args, may=may_take_part, synonyms=synonyms, example=example, audited=False,
-        group=_GROUP, family="case",
+        word, help_text, run, args=args, may=may_take_part, door=door, synonyms=synonyms, example=example,
+        audited=False, group=_GROUP, family="case",
     )  # fmt: skip
 
 
 _OPTIONS = Arg("text", Text(), "Write the question and the options: `Question? | A | B`", rest=True)
 PARTS = (
     _part(
-        "poll", message_id("ask the room, with options"), _private(poll), (_PERHAPS, _OPTIONS),
+        "poll", message_id("ask the room, with options"), _settled(poll), (_PERHAPS, _OPTIONS),
         ("umfrage", "abstimmung"), "K-7F3K Biopsy now? | yes | no | in a week",
     ),
     _part(
-        "quiz", message_id("let the room guess: the right one with a *"), _private(quiz),
+        "quiz", message_id("let the room guess: the right one with a *"), _settled(quiz),
         (_PERHAPS, replace(_OPTIONS, prompt=message_id("Write them so: `Diagnosis? | A | *B | C`"))),
         ("rätsel",), "K-7F3K What is it? | sarcoid | *IgG4",
     ),
     _part(
-        "reveal", message_id("end your poll, and tell the solution"), _private(reveal), (_PERHAPS,),
+        "reveal", message_id("end your poll, and tell the solution"), _settled(reveal), (_PERHAPS,),
         ("auflösen",),
     ),
     _part(
-        "page", message_id("ask who is on call to look at it"), _private(page),
+        "page", message_id("ask who is on call to look at it"), _settled(page),
         (_PERHAPS, Arg("service", ServiceArg(), "Which service do you want to ask?", rest=True)),
         ("rufen",), "K-7F3K cardiology",
     ),
     _part(
-        "solve", message_id("say what it was"), _private(solve),
+        "solve", message_id("say what it was"), _settled(solve),
         (_PERHAPS, Arg("text", Text(), "What was it in the end?", rest=True)),
         ("lösung",), "K-7F3K It was IgG4 disease.",
     ),
-    _part("close", message_id("close it without a word"), _private(close), (_PERHAPS,), ("schließen",)),
+    _part("close", message_id("close it without a word"), _settled(close), (_PERHAPS,), ("schließen",)),
     _part(
-        "flag", message_id("hide it until the moderators have looked, like 🚩"), flag, (_WHICH,), ("melden",)
+        "flag", message_id("hide it until the moderators have looked, like 🚩"), flag, (_WHICH,), ("melden",),
+        door=anybody,
     ),
     _part(
         "tap", message_id("what the buttons stand for"), tap,
-        (Arg("line", Text(200), "Which case?", required=False, rest=True),),
+        (Arg("line", Text(200), "Which case?", required=False, rest=True),), door=anybody,
     ),
 )  # fmt: skip
 COMMANDS = (
     Command(
         word="reply",
         help="answer in the thread of your case",
-        run=_private(reply),
+        run=_settled(reply),
         may=may_take_part,
+        door=author.in_private,
         args=(_PERHAPS, Arg("text", Text(), "What do you want to answer? Name no patient.", rest=True)),
         synonyms=("erwidern",),
         details=(

@@ -142,12 +142,12 @@ async def answered(ctx: Context, event: Mapping[str, object]) -> bool:
         await _withdrawn(ctx, event)
         return False
     content = event.get("content")
-    if event.get("type") != "m.room.message" or not isinstance(content, Mapping):
+    if not isinstance(content, Mapping) or event.get("type") not in ("m.room.message", "m.room.encrypted"):
         return False
     try:
-        if _relation(content).get("rel_type") == "m.replace":
+        if _relation(content).get("rel_type") == "m.replace":  # readable or not
             return await _retyped(ctx)
-        return await _replied(ctx)
+        return event.get("type") == "m.room.message" and await _replied(ctx)
     except Misunderstood as problem:
         await ctx.reply(Message("error", conversation.explained(ctx, problem)))
         return True
@@ -177,16 +177,28 @@ async def _retyped(ctx: Context) -> bool:
     case = None if piece is None else await cases.case(ctx.tx, piece.case_id)
     if piece is None or case is None or not store.is_authors(ctx.tx, case.author_key, ctx.sender):
         return False
-    text, solution = await _words(ctx), None
-    if piece.kind in (Kind.POLL, Kind.QUIZ):
-        text, solution = poll_of(text, quiz=piece.kind is Kind.QUIZ)
-    if not text.strip():
-        raise Misunderstood("Please write a few words.")
-    await saying.retype(ctx, piece, text.strip(), solution)
+    try:
+        await saying.retype(ctx, piece, *await _given(ctx, piece.kind))
+    except Misunderstood:
+        await saying.withdraw(ctx, piece)
+        raise
     return True
 
 
-async def _words(ctx: Context) -> str:
+async def _given(ctx: Context, kind: Kind) -> tuple[str, int | None]:
+    """What an edited message says now, and the place of a quiz's solution; raises Misunderstood."""
+    text = await _words(ctx, kind)
+    if not text.strip():
+        raise Misunderstood("I could not read your correction. Please edit your message again.")
+    if kind in (Kind.POLL, Kind.QUIZ):
+        return poll_of(text, quiz=kind is Kind.QUIZ)
+    return text.strip(), None
+
+
+_WORDS = {Kind.REPLY: "reply", Kind.OUTCOME: "case solve", Kind.POLL: "case poll", Kind.QUIZ: "case quiz"}
+
+
+async def _words(ctx: Context, kind: Kind) -> str:
     """The words of an edited message, which is a whole command or the words alone."""
     house, text = ctx.house, without_quote(ctx.said.text)
     shown = {name: bot.display_name for name, bot in house.settings.bots.items()}
@@ -195,7 +207,9 @@ async def _words(ctx: Context) -> str:
     if parsed is None:
         return text
     command, rest = ctx.book.resolve(ctx.bot, parsed.word, parsed.rest)
-    if command is None or command.word not in ("reply", "case poll", "case quiz", "case solve"):
+    if command is None:  # a mistyped one
+        command = ctx.book.find(ctx.bot, _WORDS[kind])
+    if command is None or command.word not in _WORDS.values():
         return text
     reading = await conversation.read(ctx, command, rest)
     return str(reading.values.get("text", ""))

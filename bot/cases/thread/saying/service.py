@@ -122,6 +122,13 @@ async def retype(ctx: Context, piece: Piece, text: str, solution: int | None) ->
         await _rework(ctx, piece, given.retyped(text, solution), ctx.sender)
 
 
+async def withdraw(desk: Desk, piece: Piece) -> None:
+    """What was shown may be posted no more, though there is nothing to show instead yet."""
+    if piece.state in UNSENT:
+        state = await store.move(desk.tx, piece, Event.CHANGE, seq=piece.seq + 1, preview_hash=None)
+        await store.move(desk.tx, replace(piece, state=state), Event.REFUSE)
+
+
 # Deciding ----------------------------------------------------------------------------------------------
 
 
