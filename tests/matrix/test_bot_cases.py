@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import AsyncIterator
+from uuid import uuid4
 
 import aiohttp
 import pytest
@@ -11,6 +12,7 @@ from nio.crypto.attachments import encrypt_attachment
 from PIL import Image, ImageDraw
 
 from bot.dev.clinician import Event
+from bot.dev.device import API, quoted
 from bot.dev.synapse import Homeserver
 from tests.support.declared import Declared
 from tests.support.people import PATIENCE_S, Person, Stage, open_stage, ours, relation, thread_of
@@ -114,3 +116,25 @@ async def test_a_case_from_the_first_word_to_what_it_was(stage: Stage) -> None:
     await ada.reads("is closed. Thank you")
     found = await bela.asks("!cases solved")
     assert case in found["content"]["body"]
+
+
+async def test_an_edit_that_cannot_be_read_yet_comes_before_what_is_pressed_after_it(stage: Stage) -> None:
+    (ada,) = await stage.people("ada")
+    await Declared(stage).room("neurology", stage.moderator, ada)
+    chat = await ada.chat()
+    asked = await ada.says(f"!case neurology {TEXT}")
+    preview = await ada.reads("Not posted yet", kind="case.preview")
+    mark = ada.client.bookmark()
+    sealed = {
+        "algorithm": "m.megolm.v1.aes-sha2",
+        "ciphertext": "AwgAEpAB",
+        "device_id": "LATE",
+        "sender_key": "late",
+        "session_id": "a session whose key has not come",
+        "m.relates_to": {"rel_type": "m.replace", "event_id": asked},
+    }
+    path = f"{API}/rooms/{quoted(chat)}/send/m.room.encrypted/{uuid4().hex}"
+    await ada.client.request("PUT", path, sealed)
+    await ada.taps(preview, "✅")
+    await ada.reads("could not read your correction", after=mark)
+    await ada.reads("nothing is posted", after=mark)
