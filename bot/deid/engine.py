@@ -41,6 +41,7 @@ _RECOGNIZERS: tuple[Callable[[Source], Iterable[Hit]], ...] = (
     organisations.find,
 )
 _PROVABLE = (contacts.find, national.find, numbers.find, dates.find, names.find)
+_ALIKE = frozenset({Kind.EMAIL, Kind.PHONE, Kind.FAX, Kind.NATIONAL, Kind.RECORD, Kind.PLAN, Kind.ACCOUNT})
 
 
 class DeidError(Exception):
@@ -118,15 +119,19 @@ class Engine:
         return Result(applied(text, spans), spans, hints, spoken, dict(self.versions))
 
     def proven(self, text: str) -> tuple[Span, ...]:
-        """What is hardly ever anything else: the subset for live rooms. Empty for an unknown language."""
+        """What is hardly ever anything else: the subset for live rooms.
+
+        In a language that is not supported only addresses and numbers, which look alike everywhere.
+        """
         if len(text) > LONGEST:
             return ()
         spoken = languages.detect(text, default="en")
-        if spoken not in languages.SUPPORTED:
-            return ()
+        known = spoken in languages.SUPPORTED
         normal = normalise(text)
-        source = Source(normal.text, spoken)
+        source = Source(normal.text, spoken if spoken and known else "en")
         hits = [hit for find in _PROVABLE for hit in find(source) if hit.trust is Trust.PROVEN]
+        if not known:
+            hits = [hit for hit in hits if hit.kind in _ALIKE]
         found = merging.merge(source.text, hits, ())
         shown = replacing.replace(source, found)
         return tuple(

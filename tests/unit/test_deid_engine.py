@@ -158,6 +158,12 @@ def test_refusals() -> None:
     assert ready.proven("Пациентка 54 лет, боль в груди со вчерашнего дня") == ()
 
 
+def test_addresses_and_numbers_are_proven_in_any_language() -> None:
+    text = "Пациентка Mrs Anna Keller 54 лет, MRN 08151234, anna.k@mail.example, +49 221 4710 815, болит"
+    found = [text[span.start : span.end] for span in Engine(None).proven(text)]
+    assert found == ["08151234", "anna.k@mail.example", "+49 221 4710 815"]
+
+
 def test_the_subset_for_live_rooms_holds_only_what_is_proven() -> None:
     text = "The patient was seen on Monday, dob 12/3/1958, and he is 94"
     spans = Engine(None).proven(text)
