@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import Column, Integer, String, Table, delete, func, insert, select, update
 
 from bot.cases.model import Case, Consent, Draft, Event, Shown, State
-from bot.cases.rules import ENDED, Who, after, keeps_original
+from bot.cases.rules import ENDED, UNSENT, Who, after, keeps_original
 from bot.kernel.db import Sealed, Tx, UtcTime, metadata
 from bot.kernel.errors import CurbsideError
 from bot.kernel.ids import new_id, short_id
@@ -82,6 +82,11 @@ def author_key(keys: KeyRing, user_id: str) -> str:
 def digest(keys: KeyRing, data: bytes) -> str:
     """The keyed hash of what was shown, so that a leaked database confirms no guess."""
     return hmac.new(keys.derive("cases preview"), data, hashlib.sha256).hexdigest()
+
+
+def picture_key(keys: KeyRing, file_id: str) -> str:
+    """A file as it is named beside its author's chat, where a case's id would say whose it is."""
+    return hmac.new(keys.derive("cases picture"), file_id.encode(), hashlib.sha256).hexdigest()
 
 
 async def add(tx: Tx, bot: str, author: str) -> Case:
@@ -269,6 +274,15 @@ async def digests(tx: Tx, case_id: str) -> dict[str, str]:
     """The files of a case’s preview: id → the keyed hash of what was shown of it."""
     query = select(file_rows.c.id, file_rows.c.digest).where(file_rows.c.case_id == case_id)
     return {row.id: row.digest for row in await tx.conn.execute(query)}
+
+
+async def pictured(tx: Tx, key: str) -> tuple[str, str] | None:
+    """The case and the id of the file with this `picture_key`, while the case is not posted."""
+    query = select(file_rows.c.case_id, file_rows.c.id).join(case_rows, case_rows.c.id == file_rows.c.case_id)
+    for row in await tx.conn.execute(query.where(case_rows.c.state.in_(UNSENT))):
+        if hmac.compare_digest(picture_key(tx.keys, row.id), key):
+            return row.case_id, row.id
+    return None
 
 
 async def change_file(tx: Tx, file_id: str, **values: object) -> None:

@@ -218,7 +218,7 @@ class Dispatcher:
         if origin is not None:  # as if it had been typed so: its edits are of that command
             ctx.said = replace(ctx.said, event_id=origin, reaction=None, reply_to=None)
             await store.take_mark(ctx.tx, "mistyped", ctx.bot, ctx.sender, origin)
-            await outbox.forget_named(ctx.tx, [ctx.room.room_id], [origin])  # the button holds its text
+            await outbox.forget_buttons(ctx.tx, ctx.room.room_id, f"{ctx.sender} {origin} ")
         if command.startswith(ANSWER_MARK):
             await self._press_answer(ctx, command.removeprefix(ANSWER_MARK))
             return
@@ -244,10 +244,10 @@ class Dispatcher:
 
     async def _listen(self, ctx: Context, heard: Heard) -> bool:
         """Act on a command, an answer or a typed button; False when the text was none of them."""
-        if heard.replaces is not None and not await store.take_mark(
-            ctx.tx, "mistyped", ctx.bot, ctx.sender, heard.replaces
-        ):
-            return False
+        if heard.replaces is not None:
+            if not await store.take_mark(ctx.tx, "mistyped", ctx.bot, ctx.sender, heard.replaces):
+                return False
+            await outbox.forget_buttons(ctx.tx, ctx.room.room_id, f"{ctx.sender} {heard.replaces} ")
         parsed = self._parsed(ctx, ctx.said.text)
         if parsed is not None:
             await self._command(ctx, parsed)

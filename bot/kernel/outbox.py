@@ -365,6 +365,18 @@ async def buttons_on(tx: Tx, bot: str, event_id: str) -> dict[str, str]:
     return {} if row is None else (tx.open(outbox_rows.c.buttons, row.id, row.buttons) or {})
 
 
+async def forget_buttons(tx: Tx, room_id: str, start: str) -> None:
+    """Erase the buttons of a room's messages of which one begins so: what they hold was done otherwise."""
+    query = select(outbox_rows.c.id, outbox_rows.c.buttons).where(
+        outbox_rows.c.room_id == room_id, outbox_rows.c.buttons.is_not(None)
+    )
+    for row in (await tx.conn.execute(query)).all():
+        kept = tx.open(outbox_rows.c.buttons, row.id, row.buttons) or {}
+        if any(text.startswith(start) for text in kept.values()):
+            bare = update(outbox_rows).where(outbox_rows.c.id == row.id).values(buttons=None)
+            await tx.conn.execute(bare)
+
+
 async def forget_named(tx: Tx, rooms: Collection[str], names: Collection[str]) -> None:
     """Erase the rows of these rooms whose buttons or refs name something; of those that wait, only these."""
     query = select(outbox_rows.c.id, outbox_rows.c.state, outbox_rows.c.buttons, outbox_rows.c.ref).where(

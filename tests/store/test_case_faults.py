@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from bot.cases import store as cases
@@ -21,6 +22,8 @@ from bot.deid.engine import TooLong, UnsupportedLanguage
 from bot.kernel import engine as kernel_engine
 from bot.kernel.clock import ManualClock
 from bot.kernel.db import Database, Tx
+from bot.kernel.inbox import inbox_entries
+from bot.kernel.outbox import outbox_rows
 from bot.rooms import store as rooms_store
 from tests.support.case_stage import CASE, DM_EVE, CaseStage, Cleaner, Listening
 from tests.support.hall import BRAIN, EVE, MIRA, MODS, NETWORK
@@ -182,6 +185,7 @@ async def test_an_edit_that_cannot_be_used_makes_the_button_void_too(
     content = {"msgtype": "m.text", "body": "* …", "m.new_content": new} if new else {"session_id": "S"}
     await stage.hears(EVE, DM_EVE, kind, {**content, "m.relates_to": relation})
     assert "could not read your correction" in stage.last(DM_EVE)
+    assert (await stage.case()).state is State.REFUSED
     await stage.reacts(EVE, old, "✅", DM_EVE)
     assert stage.texts(BRAIN) == []
     await stage.edits(event, "!case neurology Mr Quill fell: stop?")
@@ -455,6 +459,20 @@ async def test_a_file_whose_pages_were_not_all_shown_is_not_posted(
     await stage.reacts(EVE, preview, "✅", DM_EVE)
     assert CLEAN in stage.last(BRAIN)
     assert not any(room == BRAIN or "neurology" in room for room, *_rest in stage.files)
+
+
+async def test_no_case_is_named_beside_the_chat_in_which_its_picture_was_shown(
+    stage: CaseStage, cleaner: Cleaner
+) -> None:
+    await stage.writes(f"!case neurology {CASE}")
+    await stage.sends_file("scan.png", SCAN)
+    case = (await stage.case()).id
+    async with stage.db.read() as tx:
+        [file] = await cases.digests(tx, case)
+        for row in (await tx.conn.execute(select(outbox_rows))).all():
+            assert case not in f"{row.lane} {row.topic} {row.ref}" and file not in str(row.ref)
+        for entry in (await tx.conn.execute(select(inbox_entries))).all():
+            assert case not in f"{entry.lane} {entry.source}" and file not in f"{entry.lane} {entry.source}"
 
 
 async def test_files_are_taken_while_questions_are_asked(stage: CaseStage, cleaner: Cleaner) -> None:

@@ -93,6 +93,16 @@ async def test_an_edit_runs_only_what_was_mistyped(stage: Stage) -> None:
     assert await stage.say("* !ping 3", content=edit) == []
 
 
+async def test_what_was_mended_by_an_edit_is_not_run_again_by_the_button(stage: Stage) -> None:
+    (answer,) = await stage.say("!consutl cardiology urgent chest pain")
+    edit = {
+        "m.new_content": {"msgtype": "m.text", "body": "!ping 1"},
+        "m.relates_to": {"rel_type": "m.replace", "event_id": f"$said{stage.events}"},
+    }
+    assert texts(await stage.say("* !ping 1", content=edit)) == ["pong 1"]
+    assert await stage.react(answer["event_id"], "👍") == []
+
+
 async def test_the_limit_is_told_once_and_buttons_have_their_own(stage: Stage) -> None:
     (page,) = await stage.say("!consult cardiology stat x")
     answers = [texts(await stage.say(f"!ping {number}")) for number in range(7)]

@@ -61,8 +61,9 @@ async def _corrected(ctx: Context, drafts: Sequence[Case]) -> bool:
             return True
         text, room = await _retyped(ctx)
         if not text.strip() or len(text) > LONGEST:
-            await _refuse(ctx, Misunderstood("I could not read your correction. ❌ discards the case."))
-            await service.retype(ctx, one, draft, None)
+            await service.withdraw(ctx, one)
+            problem = Misunderstood("I could not read your correction. Please edit your message again.")
+            await _refuse(ctx, problem)
             return True
         await service.retype(ctx, one, draft.retyped(text.strip()), room)
         return True

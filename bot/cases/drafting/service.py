@@ -132,9 +132,11 @@ async def drop_file(desk: Desk, one: Case, event: str, *, who: Who = Who.AUTHOR)
 
 async def picture_sent(desk: Desk, entry: InboxEntry) -> None:
     """A page of a file has reached its author's chat; or could not: then nobody may confirm that file."""
-    case_id, file_id = str(entry.payload["ref"]).split(" ")
+    if entry.payload.get("error") is None:
+        return
+    case_id, file_id = await store.pictured(desk.tx, str(entry.payload["ref"])) or ("", "")
     one = await store.locked(desk.tx, case_id)
-    if entry.payload.get("error") is None or one is None or one.state not in UNSENT:
+    if one is None or one.state not in UNSENT:
         return
     shown, draft = await store.shown(desk.tx, case_id), await store.draft(desk.tx, case_id)
     event = next((file.event for file in (shown.files if shown else ()) if file.id == file_id), None)
@@ -152,6 +154,13 @@ async def retype(ctx: Context, one: Case, draft: Draft, room_key: str | None) ->
         await store.change(ctx.tx, one.id, room_key=room_key)
         one = replace(one, room_key=room_key)
     await (rework if named else _changed)(ctx, one, draft)
+
+
+async def withdraw(desk: Desk, one: Case) -> None:
+    """What was shown may be posted no more, though there is nothing to show instead yet."""
+    if one.state is not State.DRAFTING:
+        state = await store.move(desk.tx, one, Event.CHANGE, Who.AUTHOR, seq=one.seq + 1, preview_hash=None)
+        await store.move(desk.tx, replace(one, state=state), Event.REFUSE, Who.HOUSE)
 
 
 async def _changed(desk: Desk, one: Case, draft: Draft, *, who: Who = Who.AUTHOR) -> None:

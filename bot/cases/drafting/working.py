@@ -271,5 +271,5 @@ async def _show(desk: Desk, one: Case, draft: Draft, made: Made) -> None:
                 if page == last
                 else views.more_of_picture(t, one, number, page)
             )
-            ref = f"{one.id} {file_id}"
+            ref = store.picture_key(desk.tx.keys, file_id)
             await desk.attach(draft.chat, comparison, caption, topic=UNSEEN, ref=ref)
