@@ -137,4 +137,4 @@ async def test_an_edit_that_cannot_be_read_yet_comes_before_what_is_pressed_afte
     await ada.client.request("PUT", path, sealed)
     await ada.taps(preview, "✅")
     await ada.reads("could not read your correction", after=mark)
-    await ada.reads("nothing is posted", after=mark)
+    await ada.reads("not let pass: change it", after=mark)
