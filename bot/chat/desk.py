@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
 from bot.chat import buttons, store
@@ -12,6 +13,7 @@ from bot.chat.attachment import Attachment, contents_of
 from bot.chat.book import CommandBook
 from bot.chat.i18n import Texts, Translator
 from bot.chat.message import Message, content_of
+from bot.chat.parsing import Parsed, names_of, normal, parse
 from bot.chat.store import Person
 from bot.kernel import outbox
 from bot.kernel.db import Tx
@@ -103,6 +105,12 @@ class House:
     bot_users: Mapping[str, str]  # bot name → Matrix user id
     hospitals: Hospitals
     parts: Mapping[type, Any] = field(default_factory=dict)  # what features share, by type
+
+    @cached_property
+    def bot_names(self) -> Mapping[str, str]:
+        """What people may call the bots, in normal form → the bot's name."""
+        shown = {name: bot.display_name for name, bot in self.settings.bots.items()}
+        return names_of({bot: (user, shown.get(bot, bot)) for bot, user in self.bot_users.items()})
 
     def part(self, kind: type[_T]) -> _T:
         """The one object of this type that the composition root made (a roster, a policy)."""
@@ -278,6 +286,13 @@ class Context(Desk):
     def sender(self) -> str:
         """The Matrix id of the person who asks."""
         return self.said.sender
+
+    def parsed(self, text: str, *, bare: bool = False, bot: str | None = None) -> Parsed | None:
+        """The command in a text of the person who asks, for this bot or another; None if it is none."""
+        names, users = self.house.bot_names, self.house.bot_users.values()
+        called = {normal(shown): names[normal(user)] for shown, user in self.said.pills if user in users}
+        words = self.book.words(bot or self.bot)
+        return parse(text, self.house.settings.prefix, words, bot_names={**names, **called}, bare=bare)
 
     async def reply(self, message: Message, *, edits: str | None = None) -> str:
         """Answer where the person asked, in the thread they asked in."""

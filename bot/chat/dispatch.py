@@ -15,7 +15,7 @@ from bot.chat.conversation import ANSWER_MARK, CANCEL, Reading
 from bot.chat.desk import Context, Desk, House, RoomFacts, Said
 from bot.chat.heard import Heard, hear, membership
 from bot.chat.message import Message
-from bot.chat.parsing import Parsed, closest, names_of, normal, parse, take_word
+from bot.chat.parsing import Parsed, closest, normal, take_word
 from bot.chat.rich import code, joined, lines, mention
 from bot.chat.store import Conversation
 from bot.kernel import outbox
@@ -41,8 +41,6 @@ class Dispatcher:
         self._memberships = [one for capability in self.capabilities for one in capability.memberships]
         self._witnesses = [one for capability in self.capabilities for one in capability.witnesses]
         self._rules = [rule for capability in self.capabilities for rule in capability.events]
-        shown = {name: bot.display_name for name, bot in house.settings.bots.items()}
-        self._names = names_of({bot: (user, shown.get(bot, bot)) for bot, user in house.bot_users.items()})
         self._ours = frozenset(house.bot_users.values())
 
     async def handle(self, tx: Tx, entry: InboxEntry) -> None:
@@ -85,7 +83,7 @@ class Dispatcher:
             talk = await self._talk(ctx)
             meant = heard.text is not None and (
                 ctx.room.direct
-                or self._parsed(ctx, heard.text) is not None
+                or ctx.parsed(heard.text) is not None
                 or (talk is not None and self._is_open(ctx, talk) and await self._is_answer(ctx, talk))
             )
         if meant:
@@ -123,19 +121,12 @@ class Dispatcher:
             book=self.book,
         )
 
-    def _parsed(self, ctx: Context, text: str, *, bare: bool = False) -> Parsed | None:
-        called = {
-            normal(shown): self._names[normal(user)] for shown, user in ctx.said.pills if user in self._ours
-        }
-        names = {**self._names, **called}
-        return parse(text, self.house.settings.prefix, self.book.words(ctx.bot), bot_names=names, bare=bare)
-
     # What is not for us
 
     async def _refuse_stranger(self, ctx: Context, heard: Heard) -> None:
         if heard.text is None or heard.from_curbside:
             return
-        parsed = self._parsed(ctx, heard.text)
+        parsed = ctx.parsed(heard.text)
         if not (ctx.room.direct or parsed) or (parsed and not self._mine(ctx, parsed)):
             return
         if await store.once(ctx.tx, "stranger", ctx.sender, keep=timedelta(days=1)):
@@ -248,7 +239,7 @@ class Dispatcher:
             if not await store.take_mark(ctx.tx, "mistyped", ctx.bot, ctx.sender, heard.replaces):
                 return False
             await outbox.forget_buttons(ctx.tx, ctx.room.room_id, f"{ctx.sender} {heard.replaces} ")
-        parsed = self._parsed(ctx, ctx.said.text)
+        parsed = ctx.parsed(ctx.said.text)
         if parsed is not None:
             await self._command(ctx, parsed)
             return True
@@ -278,7 +269,7 @@ class Dispatcher:
         """Alone with somebody all is for the bot: commands need no prefix, and no text meets silence."""
         if heard.replaces is not None:
             return
-        parsed = self._parsed(ctx, ctx.said.text, bare=True)
+        parsed = ctx.parsed(ctx.said.text, bare=True)
         if parsed is not None:
             command = self.book.find(ctx.bot, parsed.word)
             if command is not None and (command.args or not parsed.rest.strip()):

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bot.dev.device import API, Device, Event, IdentityError, MatrixError, quoted
+from bot.dev.answers import API, MatrixError, quoted
+from bot.dev.device import Device, Event, IdentityError
 
 __all__ = ["Clinician", "Event", "IdentityError", "MatrixError"]
 

@@ -14,7 +14,6 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
-from urllib.parse import quote
 from uuid import uuid4
 
 import aiohttp
@@ -32,12 +31,12 @@ from nio import (
 from nio import Event as NioEvent
 from nio.store import SqliteStore
 
+from bot.dev.answers import API, MatrixError, json_of, quoted, refusal, retry_after_s
 from bot.dev.guarded_client import GuardedClient
 from bot.dev.identity import Identity
 
 _log = logging.getLogger(__name__)
 
-API = "/_matrix/client/v3"
 _LONG_POLL_MS = 20_000
 _SYNC_FILTER = {"room": {"timeline": {"limit": 100}}, "presence": {"types": []}}
 _BACKFILL_PAGE = 100
@@ -47,15 +46,6 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
 Event = dict[str, Any]
 Predicate = Callable[[Event], bool]
 T = TypeVar("T")
-
-
-class MatrixError(Exception):
-    """The homeserver refused: its HTTP `status`, Matrix `errcode` and own words."""
-
-    def __init__(self, status: int, errcode: str, text: str) -> None:
-        super().__init__(f"{status} {errcode}: {text}")
-        self.status = status
-        self.errcode = errcode
 
 
 class IdentityError(Exception):
@@ -220,7 +210,7 @@ class Device:
             while True:
                 try:
                     response = await self._client.send(method, path, data, headers)
-                    answer = await _json(response)
+                    answer = await json_of(response)
                 except (aiohttp.ClientError, TimeoutError) as error:
                     if not retry and not isinstance(error, aiohttp.ClientConnectorError):
                         raise
@@ -228,9 +218,9 @@ class Device:
                     if response.status == 200:
                         return answer
                     if response.status == 429:
-                        pause = max(pause, _retry_after_s(response, answer))
+                        pause = max(pause, retry_after_s(response, answer))
                     elif response.status < 500 or not retry:
-                        raise _refusal(response, answer)
+                        raise refusal(response, answer)
                 await self._pause(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
 
@@ -480,28 +470,3 @@ def _entry(room_id: str, source: Mapping[str, Any], encrypted: bool) -> Event:
     if "state_key" in source:
         entry["state_key"] = source["state_key"]
     return entry
-
-
-def quoted(part: str) -> str:
-    """One segment of a path or one value of a query."""
-    return quote(part, safe="")
-
-
-async def _json(response: aiohttp.ClientResponse) -> dict[str, Any]:
-    """The JSON object of an answer; {} when it is none, as from a proxy."""
-    try:
-        answer = json.loads(await response.read())
-    except ValueError:
-        return {}
-    return answer if isinstance(answer, dict) else {}
-
-
-def _retry_after_s(response: aiohttp.ClientResponse, answer: Mapping[str, Any]) -> float:
-    if isinstance(milliseconds := answer.get("retry_after_ms"), int):
-        return milliseconds / 1000
-    header = response.headers.get("Retry-After", "")
-    return float(header) if header.isdecimal() else 0.0
-
-
-def _refusal(response: aiohttp.ClientResponse, answer: Mapping[str, Any]) -> MatrixError:
-    return MatrixError(response.status, str(answer.get("errcode", "")), str(answer.get("error", "")))

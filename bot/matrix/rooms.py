@@ -1,7 +1,8 @@
-"""What a room's state says: who has which power, what replaced it. Pure functions over raw events."""
+"""Raw events: what may be taken of one, and what a room's state says of power and successors. Pure."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,8 @@ CREATOR_POWER = 2**53
 _CREATOR_VERSIONS_FROM = 12
 # From room version 11 on, the creator is whoever sent the create event, whatever its content says (MSC2175).
 _CREATOR_IN_CONTENT = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "10")
+_DEEPEST = 60
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def as_mapping(value: Any) -> Mapping[str, Any]:
@@ -26,6 +29,17 @@ def as_int(value: Any, default: int) -> int:
         return int(value)
     except (ValueError, OverflowError):
         return default
+
+
+def shallow(value: Any, levels: int = _DEEPEST) -> bool:
+    """Whether an event is nested no deeper than any reader and writer of JSON can go."""
+    inside = value.values() if isinstance(value, Mapping) else value
+    return levels > 0 and all(shallow(item, levels - 1) for item in inside if isinstance(item, dict | list))
+
+
+def storable(name: str) -> bool:
+    """Whether an identifier fits the tables: its length, and no character that PostgreSQL refuses."""
+    return len(name) <= 255 and _UNSTORABLE.search(name) is None
 
 
 def creators_rule(version: str) -> bool:

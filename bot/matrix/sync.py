@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -26,7 +25,7 @@ from bot.matrix.arrivals import follow_up
 from bot.matrix.crypto.machine import CryptoMachine
 from bot.matrix.crypto.ports import IdentityChange, Undecryptable
 from bot.matrix.http import Http, MatrixError, TokenRevoked, quoted
-from bot.matrix.rooms import as_int, as_mapping
+from bot.matrix.rooms import as_int, as_mapping, shallow, storable
 from bot.matrix.roomstate import StateChanges
 from bot.matrix.roomstate import store as roomstate
 from bot.matrix.store import RoomRow
@@ -40,8 +39,6 @@ _PAGES = 30
 # How many syncs of mere messages go by before a room's place is written again: backfill starts from
 # there, and what it brings twice is recognised.
 _SAVE_AFTER = 20
-_DEEPEST = 60
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def _filter(timeline_limit: int) -> str:
@@ -231,7 +228,7 @@ class SyncLoop:
             self._read_invite(batch, known.setdefault(room_id, RoomRow(self._bot, room_id)), as_mapping(data))
         for room_id in left:
             row = known.setdefault(room_id, RoomRow(self._bot, room_id))
-            if row.membership == "join" and _storable(room_id):
+            if row.membership == "join" and storable(room_id):
                 batch.left.append(room_id)
             row.membership, row.last_event = "leave", None
             batch.rows[room_id] = row
@@ -288,7 +285,7 @@ class SyncLoop:
         via, successor = self._via(events), row.shape.replaced_by or ""
         if newcomer or via:
             batch.moved.append(row)
-        if via and successor.startswith("!") and _storable(successor):
+        if via and successor.startswith("!") and storable(successor):
             batch.outgoing.append(Outgoing(self._bot, successor, "join", {"via": via}))
 
     @staticmethod
@@ -341,7 +338,7 @@ class SyncLoop:
         kind, content = event.get("type"), as_mapping(event.get("content"))
         if kind == "m.room.member":
             user_id, membership = event.get("state_key"), content.get("membership")
-            if isinstance(user_id, str) and isinstance(membership, str) and _storable(user_id + membership):
+            if isinstance(user_id, str) and isinstance(membership, str) and storable(user_id + membership):
                 batch.members.setdefault(row.room_id, {})[user_id] = membership[:8]
                 if membership in ("leave", "ban") and user_id != self._user_id:
                     self._crypto.forget_outbound(row.room_id)
@@ -378,7 +375,7 @@ class SyncLoop:
         event_id, sender = event.get("event_id"), event.get("sender")
         if not isinstance(event_id, str) or not isinstance(sender, str):
             return
-        if not (_storable(event_id) and _storable(sender) and _storable(row.room_id) and _shallow(event)):
+        if not (storable(event_id) and storable(sender) and storable(row.room_id) and shallow(event)):
             return
         batch.state.take_message(row.room_id, event)
         encrypted = event.get("type") == "m.room.encrypted" and event.get("state_key") is None
@@ -387,7 +384,7 @@ class SyncLoop:
             if isinstance(result, Undecryptable):
                 if sender == self._user_id:
                     return
-                if result.reason == "no_key" and _storable(result.session_id):
+                if result.reason == "no_key" and storable(result.session_id):
                     batch.unread.append((row.room_id, result.session_id, event))
                 else:
                     log.warning(
@@ -396,7 +393,7 @@ class SyncLoop:
                     metrics.messages.labels(self._bot, "in", "refused").inc()
                 return
             event = dict(result.event)
-            if not _shallow(event):
+            if not shallow(event):
                 return
         if sender == self._user_id:
             out = as_mapping(as_mapping(event.get("content")).get("org.curbside")).get("out")
@@ -414,9 +411,9 @@ class SyncLoop:
         payload = {"room_id": room_id, "event": event, "encrypted": encrypted, "decrypted": decrypted}
         return Incoming(self._bot, EVENT_TOPIC, str(event["event_id"]), f"{self._bot} {room_id}", payload)
 
-    def _awaited(self, item: store.UnreadEvent) -> Incoming:
+    def _awaited(self, room_id: str, event: Mapping[str, Any]) -> Incoming:
         """That somebody has edited something, though not yet what: it is handed over when its key comes."""
-        entry = self._incoming(item.room_id, item.event, encrypted=True, decrypted=False)
+        entry = self._incoming(room_id, event, encrypted=True, decrypted=False)
         payload = {**entry.payload, "awaited": True}
         return replace(entry, source=f"{entry.source} awaited"[:255], payload=payload)
 
@@ -451,7 +448,7 @@ class SyncLoop:
             item = store.UnreadEvent(room_id, session_id, dict(raw), give_up_at)
             self._waiting.setdefault(str(raw["event_id"]), item)
             if as_mapping(as_mapping(raw.get("content")).get("m.relates_to")).get("rel_type") == "m.replace":
-                await inbox.put(tx, self._awaited(item))
+                await inbox.put(tx, self._awaited(room_id, raw))
         await store.keep_sync_token(tx, self._bot, next_batch)
 
     async def _try_waiting(self, tx: Tx, sessions: Collection[tuple[str, str]]) -> list[str]:
@@ -472,7 +469,7 @@ class SyncLoop:
                 metrics.messages.labels(self._bot, "in", "unreadable").inc()
             else:
                 entry = self._incoming(item.room_id, result.event, encrypted=True, decrypted=True)
-            if isinstance(result, Undecryptable) or _shallow(result.event):
+            if isinstance(result, Undecryptable) or shallow(result.event):
                 await inbox.put(tx, entry)
             settled.append(event_id)
         if settled:
@@ -489,17 +486,6 @@ async def tell_identity_change(tx: Tx, bot: str, change: IdentityChange) -> None
     source = f"{change.user_id} {change.now}"[:255]
     payload = {"user_id": change.user_id}
     await inbox.put(tx, Incoming(bot, IDENTITY_TOPIC, source, f"identity {change.user_id}"[:320], payload))
-
-
-def _shallow(value: Any, levels: int = _DEEPEST) -> bool:
-    """Whether an event is nested no deeper than any reader and writer of JSON can go."""
-    inside = value.values() if isinstance(value, Mapping) else value
-    return levels > 0 and all(_shallow(item, levels - 1) for item in inside if isinstance(item, dict | list))
-
-
-def _storable(name: str) -> bool:
-    """Whether an identifier fits the tables: its length, and no character that PostgreSQL refuses."""
-    return len(name) <= 255 and _UNSTORABLE.search(name) is None
 
 
 def _events(value: Any) -> list[dict[str, Any]]:

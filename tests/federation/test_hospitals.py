@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from bot.app import capabilities, open_database
-from bot.dev.device import API, MatrixError, quoted
+from bot.dev.answers import API, MatrixError, quoted
 from bot.dev.synapse import HomeserverGroup
 from bot.kernel import audit
 from bot.kernel.db import Database

@@ -11,8 +11,8 @@ import pytest
 from nio.crypto.attachments import encrypt_attachment
 from PIL import Image, ImageDraw
 
+from bot.dev.answers import API, quoted
 from bot.dev.clinician import Event
-from bot.dev.device import API, quoted
 from bot.dev.synapse import Homeserver
 from tests.support.declared import Declared
 from tests.support.people import PATIENCE_S, Person, Stage, open_stage, ours, relation, thread_of

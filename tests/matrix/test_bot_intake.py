@@ -7,8 +7,8 @@ import aiohttp
 import pytest
 from nio.crypto.attachments import decrypt_attachment, encrypt_attachment
 
+from bot.dev.answers import API, quoted
 from bot.dev.clinician import Clinician, Event
-from bot.dev.device import API, quoted
 from bot.dev.synapse import Homeserver
 from tests.support.people import PATIENCE_S, Person, Stage, open_stage, ours
 

@@ -1,6 +1,7 @@
 """The kernel's database, empty but migrated, on SQLite and on PostgreSQL."""
 
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from bot.kernel import migrate
 from bot.kernel.clock import ManualClock
 from bot.kernel.db import Database
 from bot.kernel.sealing import KeyRing
+from tests.support.logged import Listening
 from tests.support.migrated import put_tables
 
 KEYS = KeyRing([b"k" * 32])
@@ -72,3 +74,15 @@ async def db(open_database: OpenDatabase) -> Database:
 def later(clock: ManualClock) -> Callable[[float], datetime]:
     """Moves the clock on by seconds."""
     return lambda seconds: clock.advance(timedelta(seconds=seconds))
+
+
+@pytest.fixture
+def logged() -> Iterator[Listening]:
+    """Every line that is logged from here on."""
+    listening = Listening()
+    root = logging.getLogger()
+    root.addHandler(listening)
+    before, root.level = root.level, logging.DEBUG
+    yield listening
+    root.level = before
+    root.removeHandler(listening)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -15,7 +14,7 @@ from bot.cases import CASES
 from bot.cases import store as cases
 from bot.cases.accountability.capability import ACCOUNTS
 from bot.cases.drafting import working
-from bot.cases.model import Case
+from bot.cases.model import Case, State
 from bot.cases.store import case_rows
 from bot.cases.thread.capability import THREADS
 from bot.cases.thread.saying import service as saying
@@ -36,7 +35,8 @@ from bot.kernel.inbox import InboxEntry
 from bot.kernel.timers import Timer
 from bot.rooms.moderation import MODERATION
 from bot.settings import CaseSettings
-from tests.support.hall import EVE, Hall
+from tests.support.hall import BRAIN, EVE, MODS, Hall
+from tests.support.logged import Listening
 
 CAPABILITIES: tuple[Capability, ...] = (CHAT, CASES, THREADS, ACCOUNTS, MODERATION)
 DM_EVE = f"dm:{EVE}"
@@ -58,6 +58,8 @@ name_de = "Neurologie"
 NAMES = {"Miller": Kind.NAME, "Ashford": Kind.PLACE, "Quill": Kind.CLINICIAN, "4711": Kind.RECORD}
 UNSURE = {"Rose": Kind.NAME}
 CASE = "Mr Miller from Ashford fell again, Rose found him: stop the DOAC?"
+CLEAN = "Mr [NAME] from [PLACE] fell again, [NAME] found him: stop the DOAC?"
+SECRETS = ("Miller", "Ashford")
 
 
 class WordEngine:
@@ -262,15 +264,17 @@ def _holding(tx: Tx, table: Any, row: Any, words: str) -> Iterable[str]:
             yield column.name
 
 
-class Listening(logging.Handler):
-    """Keeps every line that is logged, as it is written."""
+async def leaves_nothing(stage: CaseStage, logged: Listening | None = None) -> None:
+    """No word of the original is anywhere but in the author's own chat, which the homeserver keeps."""
+    for secret in SECRETS:
+        assert await stage.traces(secret) == []
+        assert not any(secret in text for room in (BRAIN, MODS) for text in stage.texts(room))
+        assert logged is None or not any(secret in line for line in logged.lines)
 
-    def __init__(self) -> None:
-        from bot.logs import JsonLines
 
-        super().__init__()
-        self.setFormatter(JsonLines())
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(self.format(record))
+async def posts_it(stage: CaseStage) -> None:
+    """From here on all works: the case is posted as it was previewed."""
+    assert "Preview of K-" in stage.last(DM_EVE)
+    await stage.presses("✅")
+    assert [CLEAN in text for text in stage.texts(BRAIN)] == [True]
+    assert (await stage.case()).state is State.POSTED

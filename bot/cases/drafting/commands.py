@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from bot.cases import store
 from bot.cases.drafting import guided, places, posting, service, views
+from bot.cases.ids import read_id
 from bot.cases.model import LONGEST, Case, Draft, State
 from bot.cases.rules import UNSENT
 from bot.cases.thread.saying import service as saying
@@ -24,8 +25,6 @@ from bot.rooms.moderation.taps import hide
 
 _GROUP = message_id("Cases")
 _NUMBER = message_id("Which number? It stands behind each part that is taken out.")
-_ID = re.compile(r"K[-\u2010-\u2015 ]?([0-9A-Z]{4}|[0-9A-Z]{6})")
-_MISREAD = str.maketrans("OIL", "011")
 _POSTED = (State.POSTING, State.POSTED, State.HIDDEN, State.CLOSED)
 _BUTTON = "="  # what buttons say, which nobody types
 _MOST_NUMBERS = 20
@@ -36,10 +35,10 @@ class CaseId:
 
     async def parse(self, ctx: Context, text: str) -> str:
         """The id in its one form, `K-7F3K`."""
-        match = _ID.fullmatch(text.strip(" .,;:!?()").upper())
-        if match is None:
+        found = read_id(text)
+        if found is None:
             raise Misunderstood("I know no case “{word}”.", word=text[:20])
-        return f"K-{match[1].translate(_MISREAD)}"
+        return found
 
 
 async def may_write(ctx: Context) -> bool:
@@ -231,7 +230,7 @@ async def _mine(ctx: Context, case_id: str | None, states: tuple[State, ...] | f
 async def _in_thread(ctx: Context, words: str) -> bool:
     """Whether a correction is meant for what the author is about to say in a thread: it was shown last."""
     first, _rest = take_word(words)
-    newest = None if _ID.fullmatch(first.upper()) else await saying.newest(ctx)
+    newest = None if read_id(first) else await saying.newest(ctx)
     if newest is None:
         return False
     drafts = await store.mine(ctx.tx, ctx.sender, UNSENT)
@@ -241,10 +240,8 @@ async def _in_thread(ctx: Context, words: str) -> bool:
 async def _meant(ctx: Context, words: str) -> tuple[Case, str]:
     """The draft that is meant, and the words behind its id if one stands there."""
     first, rest = take_word(words)
-    match = _ID.fullmatch(first.upper())
-    if match is None:
-        return await _mine(ctx, None, UNSENT), words
-    return await _mine(ctx, f"K-{match[1].translate(_MISREAD)}", UNSENT), rest
+    case_id = read_id(first)
+    return await _mine(ctx, case_id, UNSENT), words if case_id is None else rest
 
 
 def _me(ctx: Context) -> str:

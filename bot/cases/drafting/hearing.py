@@ -14,7 +14,7 @@ from bot.chat import store as chat
 from bot.chat.command import Misunderstood
 from bot.chat.desk import Context
 from bot.chat.message import Message
-from bot.chat.parsing import names_of, parse, without_quote
+from bot.chat.parsing import without_quote
 from bot.directory.policy import may_talk
 from bot.screening import files
 from bot.screening.files import Unfit
@@ -72,10 +72,8 @@ async def _corrected(ctx: Context, drafts: Sequence[Case]) -> bool:
 
 async def _retyped(ctx: Context) -> tuple[str, str | None]:
     """The text of an edited message, which is the whole command or the text alone, and its room."""
-    house, text = ctx.house, without_quote(ctx.said.text)
-    shown = {name: bot.display_name for name, bot in house.settings.bots.items()}
-    names = names_of({bot: (user, shown.get(bot, bot)) for bot, user in house.bot_users.items()})
-    parsed = parse(text, house.settings.prefix, ctx.book.words(ctx.bot), bot_names=names)
+    text = without_quote(ctx.said.text)
+    parsed = ctx.parsed(text)
     command = ctx.book.find(ctx.bot, parsed.word) if parsed is not None else None
     if parsed is None or (command is not None and command.word != "case"):
         return text, None  # a word that no command has is a mistyped one
@@ -91,15 +89,11 @@ async def _redacted(ctx: Context, event: Mapping[str, object], drafts: Sequence[
         draft = await store.draft(ctx.tx, one.id)
         if draft is None or not isinstance(target, str):
             continue
+        on_its_way = one.state is State.POSTING
         if draft.event == target:
-            if one.state is State.POSTING:
-                await ctx.reply(views.outdated(ctx.t, one))
-            else:
-                await service.discard(ctx, one)
+            await (ctx.reply(views.outdated(ctx.t, one)) if on_its_way else service.discard(ctx, one))
             return
-        if one.state is State.POSTING:
-            continue
-        if await service.drop_file(ctx, one, target):
+        if not on_its_way and await service.drop_file(ctx, one, target):
             return
 
 

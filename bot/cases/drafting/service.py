@@ -144,7 +144,7 @@ async def picture_sent(desk: Desk, entry: InboxEntry) -> None:
         return
     author = await store.author(desk.tx, case_id)
     t = await desk.translator(author or "")
-    await Desk(desk.house, desk.tx, one.bot).send(draft.chat, views.file_refused(t, one, "unseen"))
+    await desk.send(draft.chat, views.file_refused(t, one, "unseen"))
 
 
 async def retype(ctx: Context, one: Case, draft: Draft, room_key: str | None) -> None:

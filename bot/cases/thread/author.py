@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Collection
 
 from bot.cases import store as cases
+from bot.cases.ids import read_id
 from bot.cases.model import Case, State
 from bot.cases.rules import PUBLIC
 from bot.cases.thread import store
@@ -18,8 +19,6 @@ from bot.kernel import outbox
 from bot.kernel.outbox import Outgoing
 from bot.rooms.admission import gate
 
-_ID = re.compile(r"K[-\u2010-\u2015 ]?([0-9A-Z]{4}|[0-9A-Z]{6})")
-_MISREAD = str.maketrans("OIL", "011")
 _HANDLE = re.compile(r"[0-9a-f]{12}")
 
 
@@ -31,10 +30,10 @@ class CaseWord:
         word = text.strip(" .,;:!?()")
         if _HANDLE.fullmatch(word):
             return word
-        match = _ID.fullmatch(word.upper())
-        if match is None:
+        found = read_id(word)
+        if found is None:
             raise Misunderstood("I know no case “{word}”.", word=text[:20])
-        return f"K-{match[1].translate(_MISREAD)}"
+        return found
 
 
 async def in_private(ctx: Context) -> bool:

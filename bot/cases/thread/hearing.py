@@ -17,7 +17,7 @@ from bot.chat import conversation
 from bot.chat.command import Misunderstood
 from bot.chat.desk import Context, Desk
 from bot.chat.message import Message
-from bot.chat.parsing import names_of, parse, without_quote
+from bot.chat.parsing import without_quote
 from bot.chat.rich import Rich, mention, verbatim
 from bot.directory.policy import may_talk
 from bot.directory.roster import RosterFile
@@ -200,10 +200,8 @@ _WORDS = {Kind.REPLY: "reply", Kind.OUTCOME: "case solve", Kind.POLL: "case poll
 
 async def _words(ctx: Context, kind: Kind) -> str:
     """The words of an edited message, which is a whole command or the words alone."""
-    house, text = ctx.house, without_quote(ctx.said.text)
-    shown = {name: bot.display_name for name, bot in house.settings.bots.items()}
-    names = names_of({bot: (user, shown.get(bot, bot)) for bot, user in house.bot_users.items()})
-    parsed = parse(text, house.settings.prefix, ctx.book.words(ctx.bot), bot_names=names)
+    text = without_quote(ctx.said.text)
+    parsed = ctx.parsed(text)
     if parsed is None:
         return text
     command, rest = ctx.book.resolve(ctx.bot, parsed.word, parsed.rest)

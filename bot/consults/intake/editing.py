@@ -9,7 +9,7 @@ from bot.chat import conversation
 from bot.chat.command import Misunderstood
 from bot.chat.desk import Context
 from bot.chat.message import Message
-from bot.chat.parsing import names_of, parse, without_quote
+from bot.chat.parsing import without_quote
 from bot.consults import model, steps, store, views
 from bot.consults.intake import attaching, guided, parsing
 from bot.consults.intake import views as intake_views
@@ -68,12 +68,8 @@ async def _asked_in(ctx: Context, event_id: str) -> Record | None:
 
 async def _retyped(ctx: Context, record: Record) -> str:
     """The request in an edited message, which is the whole command or the question alone."""
-    house, text = ctx.house, without_quote(ctx.said.text)
-    shown = {name: bot.display_name for name, bot in house.settings.bots.items()}
-    names = names_of({bot: (user, shown.get(bot, bot)) for bot, user in house.bot_users.items()})
-    assert ctx.book is not None
-    words = ctx.book.words(ctx.bot)
-    parsed = parse(text, house.settings.prefix, words, bot_names=names, bare=ctx.room.direct)
+    text = without_quote(ctx.said.text)
+    parsed = ctx.parsed(text, bare=ctx.room.direct)
     command = ctx.book.find(ctx.bot, parsed.word) if parsed is not None else None
     if parsed is None or command is None or command.word != guided.COMMAND:
         return text

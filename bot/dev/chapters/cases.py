@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.dev.device import API, quoted
+from bot.dev.answers import API, quoted
 from bot.dev.story import Cast, Person, heading, remark
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bot.chat.command import Misunderstood
 from bot.chat.desk import MODERATORS_ROOM, Context, Desk, RoomFacts
-from bot.chat.parsing import names_of, parse, without_quote
+from bot.chat.parsing import without_quote
 from bot.chat.store import once
 from bot.directory.service import hospitals_of
 from bot.kernel import outbox
@@ -71,13 +71,9 @@ def _is_command(ctx: Context, text: str) -> bool:
     """Whether this is a command that one of the bots knows, and nothing stands before it as a quote."""
     if text != without_quote(text):
         return False
-    settings = ctx.house.settings
-    shown = {name: bot.display_name for name, bot in settings.bots.items()}
-    names = names_of({bot: (user, shown.get(bot, bot)) for bot, user in ctx.house.bot_users.items()})
     for bot in ctx.house.bot_users:
-        known = ctx.book.words(bot)
-        parsed = parse(text, settings.prefix, known, bot_names=names)
-        if parsed is not None and parsed.word in known:
+        parsed = ctx.parsed(text, bot=bot)
+        if parsed is not None and parsed.word in ctx.book.words(bot):
             return True
     return False
 
