@@ -126,6 +126,17 @@ async def test_an_edit_of_the_message_begins_anew_and_keeps_words_taken_out(stag
     assert await stage.traces("Ashford") == []
 
 
+async def test_a_name_that_reads_like_an_id_is_a_name(stage: CaseStage) -> None:
+    await stage.writes("!case neurology seen by Kevin and Karina in the morning")
+    await stage.writes("!remove Kevin")
+    shown = stage.last(DM_EVE).split("Take more out")[0]
+    assert "[REMOVED]" in shown and "Kevin" not in shown
+    one = await stage.case()
+    await stage.writes(f"!remove {one.id.replace('-', '').lower()} Karina")
+    shown = stage.last(DM_EVE).split("Take more out")[0]
+    assert shown.count("[REMOVED]") == 2 and "Karina" not in shown
+
+
 async def test_what_may_still_identify_is_shown(stage: CaseStage) -> None:
     await stage.writes("!case neurology Miller, the only trapeze artist of the county, fell.")
     assert "“only trapeze artist”: a rare occupation" in stage.last(DM_EVE)

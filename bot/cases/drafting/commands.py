@@ -230,17 +230,25 @@ async def _mine(ctx: Context, case_id: str | None, states: tuple[State, ...] | f
 async def _in_thread(ctx: Context, words: str) -> bool:
     """Whether a correction is meant for what the author is about to say in a thread: it was shown last."""
     first, _rest = take_word(words)
-    newest = None if read_id(first) else await saying.newest(ctx)
+    newest = None if await _named(ctx, first) else await saying.newest(ctx)
     if newest is None:
         return False
     drafts = await store.mine(ctx.tx, ctx.sender, UNSENT)
     return all(newest > (one.shown_at or one.created_at) for one in drafts)
 
 
+async def _named(ctx: Context, word: str) -> str | None:
+    """The case that a word names; names of people ("Kevin") read like ids, but are those of no draft."""
+    case_id = read_id(word)
+    if case_id is None or not word.isalpha():
+        return case_id
+    return next((one.id for one in await store.mine(ctx.tx, ctx.sender, UNSENT) if one.id == case_id), None)
+
+
 async def _meant(ctx: Context, words: str) -> tuple[Case, str]:
     """The draft that is meant, and the words behind its id if one stands there."""
     first, rest = take_word(words)
-    case_id = read_id(first)
+    case_id = await _named(ctx, first)
     return await _mine(ctx, case_id, UNSENT), words if case_id is None else rest
 
 
